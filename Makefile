@@ -1,0 +1,96 @@
+# Everything a person needs, from a machine with only Python 3.11, Node 20 and make.
+# `make help` lists the targets.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+# Brownie looks for anvil on PATH
+export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
+export PYTHONPATH := $(CURDIR)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+PY_READY := .venv/.ready
+JS_READY := node_modules/.ready
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+# --- install --------------------------------------------------------------------------
+
+.PHONY: setup
+setup: $(PY_READY) $(JS_READY) ## Install everything into .venv and node_modules
+
+$(PY_READY): requirements.lock
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 not found: install it, or name it: make $(or $(MAKECMDGOALS),setup) PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "setup: Python packages into .venv, about a minute"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	@touch $@
+
+# anvil is a ready binary in a package of its own: its install script has nothing to do
+$(JS_READY): package.json package-lock.json
+	@command -v npm >/dev/null || { echo "npm not found: install Node 20 or newer, then run make $(or $(MAKECMDGOALS),setup) again"; exit 1; }
+	@echo "setup: anvil into node_modules"
+	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.PHONY: lock
+lock: setup ## Write requirements.lock from requirements.in
+	@$(BIN)/python -m pip install --quiet pip-tools
+	@$(BIN)/python -m piptools compile --quiet --generate-hashes --strip-extras --no-header \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+		--output-file requirements.lock requirements.in
+
+# --- use ------------------------------------------------------------------------------
+
+.PHONY: build
+build: setup ## Compile the contracts
+	@brownie compile
+
+.PHONY: demo
+demo: build ## Play the whole protocol on a local chain
+	@$(BIN)/python -m scripts.demo
+
+.PHONY: bench
+bench: build ## Measure gas and speed
+	@$(BIN)/python -m scripts.bench
+
+.PHONY: console
+console: setup ## Open a Brownie console on a local chain
+	@brownie console
+
+# --- check ----------------------------------------------------------------------------
+
+.PHONY: test
+test: lint ## Check the style, then run every test
+	@brownie test --durations=10
+
+.PHONY: test-fast
+test-fast: setup ## Run the tests that take seconds
+	@brownie test -m "not slow"
+
+.PHONY: lint
+lint: setup ## Check the style of every file
+	@echo "lint: ruff"
+	@ruff check --quiet .
+	@ruff format --check . || { echo "run: make format"; exit 1; }
+	@echo "lint: mypy"
+	@mypy --no-error-summary
+	@echo "lint: mamushi and natrix, about a minute"
+	@python -m scripts.lint_vyper
+
+.PHONY: format
+format: setup ## Format every file
+	@ruff check --quiet --fix --exit-zero . ; ruff format --quiet .
+	@python -m scripts.lint_vyper --fix
+
+.PHONY: clean
+clean: ## Remove what was built and installed
+	@rm -rf .venv node_modules build reports .hypothesis .mypy_cache .pytest_cache .ruff_cache out
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

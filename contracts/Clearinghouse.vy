@@ -1,0 +1,327 @@
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title Plimsoll clearinghouse: the ledger and the hot path
+@notice Parties: a *trader* holds accounts; the *exchange* brings matched orders; *custody* holds the tokens; the
+        *liquidator* moves positions of accounts below maintenance margin. Nobody else changes a balance.
+
+        Symbols: E equity, IM and MM initial and maintenance margin, M mark, F funding index, sigma = +1 long
+        and -1 short. Quote amounts and prices are wad, indices ray.
+
+        One trade: Ann buys 2 units from Bob at 100. Ann's cash falls by 200 and her size rises by 2, Bob's cash
+        rises by 200 and his size falls by 2. At mark 110 Ann's equity has risen by 2 * 110 - 200 = 20 and Bob's
+        fallen by 20. Nothing else is ever booked for a trade but the fees.
+
+        This contract holds the storage, the views, and deposits and withdrawals. Three engines run on its storage by
+        delegatecall to addresses fixed at deployment: TradeEngine (trades and takes), AdlEngine (re-matching and the
+        frozen resolve), RegistryEngine (listing). They exist because one contract may have 24,576 bytes.
+"""
+
+from contracts._lib import loss_weights
+from contracts._modules import adl_index
+from contracts._modules import adl_queue as queue
+from contracts._modules import resolve_job
+from contracts._modules import engines
+from contracts._modules import ledger
+from contracts._modules import margin
+from contracts._modules import market_terms
+from contracts._modules import marks
+from interfaces import IClearinghouse
+from interfaces import IPriceOracle
+from snekmate.auth import ownable
+
+implements: IClearinghouse
+
+initializes: ledger
+initializes: engines
+initializes: resolve_job
+initializes: ownable
+initializes: market_terms[ledger := ledger]
+initializes: marks[ledger := ledger, market_terms := market_terms]
+initializes: adl_index[ledger := ledger]
+initializes: queue[ledger := ledger, adl_index := adl_index]
+initializes: margin[ledger := ledger, market_terms := market_terms, adl_index := adl_index]
+
+exports: (
+    ownable.owner,
+    ownable.transfer_ownership,
+    # renounce_ownership is left out: somebody must be able to list markets
+    engines.custody,
+    engines.exchange,
+    engines.liquidator,
+)
+
+
+TRADE_ENGINE: public(immutable(address))
+ADL_ENGINE: public(immutable(address))
+REGISTRY_ENGINE: public(immutable(address))
+
+
+@deploy
+def __init__(
+    oracle: IPriceOracle, trade_engine: address, adl_engine: address, registry_engine: address
+):
+    assert trade_engine.is_contract, "wire: not a contract"
+    assert adl_engine.is_contract, "wire: not a contract"
+    assert registry_engine.is_contract, "wire: not a contract"
+    ownable.__init__()
+    engines.__init__()
+    marks.__init__(oracle)
+    TRADE_ENGINE = trade_engine
+    ADL_ENGINE = adl_engine
+    REGISTRY_ENGINE = registry_engine
+
+
+@external
+def wire(custody: address, exchange: address, liquidator: address):
+    """
+    @notice Names the contracts that may use the primitives. Once, by the deployer.
+    """
+    engines._wire(custody, exchange, liquidator)
+
+
+# --- registration --------------------------------------------------------------------------
+
+
+@external
+def list_market(market: uint256, config: IClearinghouse.MarketConfig):
+    """
+    @notice Lists a market whose feeds the oracle knows. Owner only.
+    """
+    raw_call(REGISTRY_ENGINE, msg.data, is_delegate_call=True)
+
+
+@external
+def open_isolated(subaccount: uint256) -> uint256:
+    result: Bytes[32] = raw_call(
+        REGISTRY_ENGINE, msg.data, max_outsize=32, is_delegate_call=True
+    )
+    return convert(result, uint256)
+
+
+@external
+def set_leverage_class(account: uint256, market: uint256, leverage_class: uint256):
+    raw_call(REGISTRY_ENGINE, msg.data, is_delegate_call=True)
+
+
+# --- open to everybody -------------------------------------------------------------------
+
+
+@external
+def poke(market: uint256) -> (uint256, bool):
+    state: ledger.Market = marks._poke(market)
+    return state.mark, state.status & ledger.PRICED != 0
+
+
+@external
+def sync(account: uint256, market: uint256):
+    marks._poke(market)
+    raw_call(ADL_ENGINE, msg.data, is_delegate_call=True)
+
+
+# --- custody -------------------------------------------------------------------------------
+
+
+@external
+def credit(account: uint256, amount: uint256):
+    engines._assert_custody()
+    state: ledger.Account = ledger._account(account)
+    assert state.flags & ledger.LOCKED == 0, "account: locked"
+    ledger._add_cash(account, state, convert(amount, int256))
+
+
+@external
+def debit(account: uint256, amount: uint256):
+    engines._assert_custody()
+    state: ledger.Account = ledger._account(account)
+    ledger._assert_free(state)
+    assert state.flags & ledger.STARTED == 0, "account: under liquidation"
+    health: IClearinghouse.Health = self._health(account)
+    left: int256 = health.equity_im - convert(amount, int256)
+    assert left >= convert(health.im, int256), "margin: below initial"
+    ledger._add_cash(account, state, -convert(amount, int256))
+
+
+@external
+def collect_fees() -> (uint256, uint256):
+    engines._assert_custody()
+    trading: uint256 = ledger._take_trading_fees()
+    insurance: uint256 = ledger.insurance_fees
+    ledger.insurance_fees = 0
+    return trading, insurance
+
+
+# --- exchange ------------------------------------------------------------------------------
+
+
+@external
+def trade(fill: IClearinghouse.Fill) -> uint256:
+    marks._poke(fill.market)
+    self._poke_all(fill.maker)
+    self._poke_all(fill.taker)
+    result: Bytes[32] = raw_call(TRADE_ENGINE, msg.data, max_outsize=32, is_delegate_call=True)
+    return convert(result, uint256)
+
+
+# --- liquidator ----------------------------------------------------------------------------
+
+
+@external
+def set_started(account: uint256, started: bool):
+    engines._assert_liquidator()
+    state: ledger.Account = ledger._account(account)
+    assert state.flags & ledger.LOCKED == 0, "account: locked"
+    if started:
+        state.flags |= ledger.STARTED
+    else:
+        state.flags &= ~ledger.STARTED
+    ledger._store_account(account, state)
+
+
+@external
+def take(order: IClearinghouse.Take) -> IClearinghouse.Health:
+    marks._poke(order.market)
+    self._poke_all(order.account)
+    self._poke_all(order.taker)
+    result: Bytes[192] = raw_call(TRADE_ENGINE, msg.data, max_outsize=192, is_delegate_call=True)
+    return abi_decode(result, IClearinghouse.Health)
+
+
+@external
+def rematch(
+    account: uint256, market: uint256, size: uint256, discount_ppm: uint256, max_buckets: uint256
+) -> uint256:
+    marks._poke(market)
+    result: Bytes[32] = raw_call(ADL_ENGINE, msg.data, max_outsize=32, is_delegate_call=True)
+    return convert(result, uint256)
+
+
+@external
+def adl_begin(account: uint256, reserved: uint256, weights: uint256):
+    self._poke_all(account)
+    for i: uint256 in range(loss_weights.FIELDS):
+        market: uint256 = loss_weights._field(weights, i)[0]
+        if market == 0:
+            break
+        marks._poke(market)
+    raw_call(ADL_ENGINE, msg.data, is_delegate_call=True)
+
+
+@external
+def adl_step(max_buckets: uint256) -> bool:
+    result: Bytes[32] = raw_call(ADL_ENGINE, msg.data, max_outsize=32, is_delegate_call=True)
+    return convert(result, bool)
+
+
+@external
+def cover(account: uint256, amount: uint256) -> uint256:
+    result: Bytes[32] = raw_call(ADL_ENGINE, msg.data, max_outsize=32, is_delegate_call=True)
+    return convert(result, uint256)
+
+
+# --- views -----------------------------------------------------------------------------------
+
+
+@external
+@view
+def health(account: uint256) -> IClearinghouse.Health:
+    return self._health(account)
+
+
+@external
+@view
+def leg(account: uint256, market: uint256) -> IClearinghouse.Leg:
+    return margin._leg(account, market, marks._peek(market)[0])
+
+
+@external
+@view
+def markets_of(account: uint256) -> DynArray[uint256, 10]:
+    state: ledger.Account = ledger._account(account)
+    markets: DynArray[uint256, 10] = []
+    for i: uint256 in range(state.count, bound=ledger.MAX_MARKETS):
+        markets.append(ledger._market_at(state.markets, i))
+    return markets
+
+
+@external
+@view
+def is_started(account: uint256) -> bool:
+    return ledger._account(account).flags & ledger.STARTED != 0
+
+
+@external
+@view
+def mark(market: uint256) -> (uint256, bool):
+    state: ledger.Market = marks._peek(market)[0]
+    return state.mark, state.status & ledger.PRICED != 0
+
+
+@external
+@view
+def market_config(market: uint256) -> IClearinghouse.MarketConfig:
+    return market_terms._config(market)
+
+
+@external
+@view
+def open_interest(market: uint256) -> (uint256, uint256):
+    return ledger._interest(market)
+
+
+@external
+@view
+def adl_job() -> IClearinghouse.AdlJob:
+    return resolve_job.job
+
+
+@external
+@view
+def fee_balances() -> (uint256, uint256):
+    return ledger._trading_fees(), ledger.insurance_fees
+
+
+@external
+@view
+def funding(market: uint256) -> (int256, int256):
+    state: ledger.Market = marks._peek(market)[0]
+    return state.funding_index, state.rate_ppb
+
+
+@external
+@view
+def adl_queue(market: uint256, long: bool, count: uint256) -> DynArray[IClearinghouse.QueueEntry, 64]:
+    return queue._queue(market, long, count, marks._peek(market)[0])
+
+
+@external
+@view
+def adl_rank(account: uint256, market: uint256) -> IClearinghouse.QueueRank:
+    return queue._rank(account, market, marks._peek(market)[0])
+
+
+# --- internal ------------------------------------------------------------------------------
+
+
+@internal
+def _poke_all(account: uint256):
+    """
+    @dev Refreshes the marks of all markets an account is in.
+    """
+    state: ledger.Account = ledger._account(account)
+    for i: uint256 in range(state.count, bound=ledger.MAX_MARKETS):
+        marks._poke(ledger._market_at(state.markets, i))
+
+
+@internal
+@view
+def _health(account: uint256) -> IClearinghouse.Health:
+    """
+    @dev Health at the marks of this block, whether or not somebody has poked them yet.
+    """
+    state: ledger.Account = ledger._account(account)
+    total: IClearinghouse.Health = margin._cash_only(state.cash)
+    for i: uint256 in range(state.count, bound=ledger.MAX_MARKETS):
+        market: uint256 = ledger._market_at(state.markets, i)
+        total = margin._with_leg(total, margin._leg(account, market, marks._peek(market)[0]))
+    return total

@@ -1,0 +1,115 @@
+# pragma version 0.4.3
+"""
+@title The mark of a block, and funding
+@notice Left-continuous: the stored rate and mark are accrued over the elapsed time first, then replaced.
+            F += rate * mark * dt          (ray quote per base unit; rate in ppb per hour)
+        Nothing accrues while the market had no price, nor while a frozen resolve works on it, so that the
+        F it froze is the F at which the bankrupt account leaves.
+        The rate is base + median of the last twelve five-minute premiums, clamped to the cap.
+"""
+
+from contracts._lib import fixed_point
+from contracts._lib import premium_window
+from contracts._modules import ledger
+from contracts._modules import market_terms
+from interfaces import IClearinghouse
+from interfaces import IPriceOracle
+
+uses: ledger
+uses: market_terms
+
+
+BUCKET_SECONDS: constant(uint256) = 300
+WINDOW_BUCKETS: constant(uint256) = 12
+
+ORACLE: immutable(IPriceOracle)
+
+
+@deploy
+def __init__(oracle: IPriceOracle):
+    ORACLE = oracle
+
+
+@internal
+@view
+def _peek(market: uint256) -> (ledger.Market, uint256):
+    """
+    @dev The market as `_poke` would store it in this block, and its premium window.
+    """
+    state: ledger.Market = ledger._market(market)
+    if state.block == block.number:
+        return state, 0
+    assert state.time != 0, "market: unknown"
+    elapsed: uint256 = block.timestamp - state.time
+    accrues: bool = state.status & (ledger.PRICED | ledger.FUNDING_FROZEN) == ledger.PRICED
+    if accrues and elapsed != 0 and state.rate_ppb != 0:
+        # mark (1e18) * rate (1e9 per hour) = 1e27 per hour
+        state.funding_index += fixed_point._floor_div(
+            convert(state.mark * elapsed, int256) * state.rate_ppb, 3_600
+        )
+    window: uint256 = 0
+    steps: uint256 = block.timestamp // BUCKET_SECONDS - state.time // BUCKET_SECONDS
+    if steps != 0:
+        state, window = self._next_rate(market, state, steps)
+    price: uint256 = 0
+    priced: bool = False
+    price, priced = staticcall ORACLE.read(market)
+    if priced:
+        state.mark = price
+        state.status |= ledger.PRICED
+    else:
+        state.status &= ~ledger.PRICED
+    state.block = block.number
+    state.time = block.timestamp
+    return state, window
+
+
+@internal
+def _poke(market: uint256) -> ledger.Market:
+    """
+    @dev Stores the mark of this block once and returns the market's state.
+    """
+    clock: uint256 = ledger.market_clock[market]
+    state: ledger.Market = empty(ledger.Market)
+    window: uint256 = 0
+    state, window = self._peek(market)
+    if clock & (2**40 - 1) == block.number:
+        return state
+    if (clock >> 40 & (2**40 - 1)) // BUCKET_SECONDS != block.timestamp // BUCKET_SECONDS:
+        ledger.premium_windows[market] = window
+        log IClearinghouse.FundingRateSet(market=market, rate_ppb=state.rate_ppb)
+    ledger._store_pulse(market, state)
+    ledger._store_clock(market, state)
+    return state
+
+
+@internal
+@view
+def _next_rate(market: uint256, old: ledger.Market, steps: uint256) -> (ledger.Market, uint256):
+    """
+    @dev Closes the running premium bucket, lets skipped ones count as zero and sets the rate.
+    """
+    state: ledger.Market = old
+    terms: market_terms.Terms = market_terms._terms(market)
+    long: uint256 = 0
+    short: uint256 = 0
+    long, short = ledger._interest(market)
+    premium: int256 = premium_window._bucket_premium(
+        state.premium_sum * 10**9,
+        state.premium_volume,
+        premium_window._v_min(
+            ledger.premium_volumes[market] * 10**6,
+            terms.funding_cap_ppb,
+            max(long, short) * state.mark // (fixed_point.WAD * ledger.MICRO),
+            terms.maker_fee_ppm + terms.taker_fee_ppm,
+        ),
+    )
+    window: uint256 = premium_window._push(ledger.premium_windows[market], premium)
+    if steps > 1:
+        window = premium_window._push_zeros(window, min(steps - 1, WINDOW_BUCKETS))
+    state.rate_ppb = premium_window._rate(
+        terms.funding_base_ppb, premium_window._median(window), terms.funding_cap_ppb
+    )
+    state.premium_sum = 0
+    state.premium_volume = 0
+    return state, window

@@ -1,0 +1,49 @@
+# pragma version 0.4.3
+"""
+@title The contracts a liquidator works with
+@dev   Structs are decoded here and nowhere else: each call site would cost half a kilobyte.
+"""
+
+# interfaces
+from interfaces import IClearinghouse
+from interfaces import ICustody
+from interfaces import IWaterfall
+
+# immutables
+CLEARINGHOUSE: public(immutable(IClearinghouse))
+WATERFALL: public(immutable(IWaterfall))
+CUSTODY: public(immutable(ICustody))
+
+
+@deploy
+def __init__(clearinghouse: IClearinghouse, waterfall: IWaterfall, custody: ICustody):
+    CLEARINGHOUSE = clearinghouse
+    WATERFALL = waterfall
+    CUSTODY = custody
+
+
+@internal
+@view
+def _health(account: uint256) -> IClearinghouse.Health:
+    """
+    @dev Margin state as of now.
+    """
+    return staticcall CLEARINGHOUSE.health(account)
+
+
+@internal
+@view
+def _leg(account: uint256, market: uint256) -> IClearinghouse.Leg:
+    """
+    @dev One position as of now.
+    """
+    return staticcall CLEARINGHOUSE.leg(account, market)
+
+
+@internal
+@view
+def _markets(account: uint256) -> DynArray[uint256, 10]:
+    """
+    @dev Markets the account is registered in.
+    """
+    return staticcall CLEARINGHOUSE.markets_of(account)

@@ -1,0 +1,232 @@
+# pragma version 0.4.3
+"""
+@title Working off the queue: re-matching solvent accounts, the frozen resolve of bankrupt ones
+@dev   The head of a queue is looked for in bounded steps, and every entry looked at in vain leaves, or goes to the
+       back, so that calls make progress whatever stands in the queue.
+"""
+
+# interfaces
+from interfaces import IClearinghouse
+from interfaces import ILiquidator
+
+# modules
+from contracts._lib import take_formula
+from contracts._modules import auctions
+from contracts._modules import neighbours
+from contracts._modules import resolve_queue
+from contracts._modules import retest
+
+uses: auctions
+uses: neighbours
+uses: resolve_queue
+uses: retest
+
+# constants
+MAX_SKIPPED: constant(uint256) = 16
+MAX_HOLES: constant(uint256) = 256
+REFREEZE_AFTER: constant(uint256) = 600
+PHASE_HAIRCUT: constant(uint256) = 1
+
+# state
+resolving: uint256  # account of the frozen resolve in progress; 0: none
+
+
+@internal
+def _resolve(max_buckets: uint256) -> bool:
+    """
+    @dev Goes on with the frozen resolve if there is one, else picks the next account.
+    """
+    account: uint256 = self.resolving
+    if account != 0:
+        self._refreeze(account)
+        return self._deleverage(account, max_buckets)
+
+    moved: bool = False
+    account, moved = self._next_urgent()
+    if account == 0 and not moved:
+        account, moved = self._next()
+    if account == 0:
+        assert moved, "liquidation: nothing to resolve"
+        return False
+
+    health: IClearinghouse.Health = neighbours._health(account)
+    if health.equity >= 0:
+        return self._rematch(account, max_buckets)
+    self.resolving = account
+    reserved: uint256[4] = staticcall neighbours.WATERFALL.reservation(account)
+    extcall neighbours.CLEARINGHOUSE.adl_begin(
+        account,
+        reserved[0] + reserved[1] + reserved[2] + reserved[3],
+        auctions._weights[account],
+    )
+    return self._deleverage(account, max_buckets)
+
+
+@internal
+def _next_urgent() -> (uint256, bool):
+    """
+    @dev First account whose loss still does not fit, and whether anything was cleared on the way.
+    """
+    moved: bool = False
+    for _: uint256 in range(MAX_SKIPPED):
+        place: uint256 = resolve_queue._pass_holes(resolve_queue.Lane.URGENT, MAX_HOLES)
+        if place == resolve_queue._end(resolve_queue.Lane.URGENT):
+            break
+        moved = True
+        account: uint256 = resolve_queue._at(resolve_queue.Lane.URGENT, place)
+        if account == 0:
+            break
+        self._sync_and_retest(account)
+        if auctions._load(account).urgent_place != 0:
+            return account, True
+    return 0, moved
+
+
+@internal
+def _next() -> (uint256, bool):
+    """
+    @dev First account by start time whose auction has run out and that can be worked on. Cured ones leave,
+         ones without a price go to the back; entries appended meanwhile wait for the next call.
+    """
+    place: uint256 = resolve_queue._pass_holes(resolve_queue.Lane.MAIN, MAX_HOLES)
+    end: uint256 = resolve_queue._end(resolve_queue.Lane.MAIN)
+    moved: bool = place != end and resolve_queue._at(resolve_queue.Lane.MAIN, place) == 0
+    params: ILiquidator.Params = auctions._params()
+    skipped: uint256 = 0
+    for _: uint256 in range(MAX_HOLES):
+        if place == end or skipped == MAX_SKIPPED:
+            break
+        account: uint256 = resolve_queue._at(resolve_queue.Lane.MAIN, place)
+        place += 1
+        if account == 0:
+            continue
+        skipped += 1
+        record: auctions.Record = auctions._load(account)
+        if not auctions._has_run_out(record, params):
+            continue
+        moved = True
+        if self._sync_and_retest(account):
+            continue
+        if self._can_resolve(account):
+            return account, True
+        self._requeue(account)
+    return 0, moved
+
+
+@internal
+def _sync_and_retest(account: uint256) -> bool:
+    """
+    @dev Writes everything accrued back first, so that the freeze that may follow finds the same equity.
+    """
+    markets: DynArray[uint256, 10] = neighbours._markets(account)
+    for market: uint256 in markets:
+        extcall neighbours.CLEARINGHOUSE.sync(account, market)
+    return retest._retest(account, auctions._load(account), neighbours._health(account), False)
+
+
+@internal
+@view
+def _can_resolve(account: uint256) -> bool:
+    """
+    @dev A bankrupt account needs the price of every leg, a solvent one of any leg.
+    """
+    health: IClearinghouse.Health = neighbours._health(account)
+    if health.priced or health.equity < 0:
+        return health.priced
+    markets: DynArray[uint256, 10] = neighbours._markets(account)
+    for market: uint256 in markets:
+        mark: uint256 = 0
+        priced: bool = False
+        mark, priced = staticcall neighbours.CLEARINGHOUSE.mark(market)
+        if priced:
+            return True
+    return False
+
+
+@internal
+def _requeue(account: uint256):
+    """
+    @dev To the back of the queue: nothing can be done for it now, and it must not hold up the others.
+    """
+    record: auctions.Record = auctions._load(account)
+    resolve_queue._remove(resolve_queue.Lane.MAIN, record.place)
+    record.place = resolve_queue._append(resolve_queue.Lane.MAIN, account)
+    auctions._save(account, record)
+    log ILiquidator.Requeued(account=account, queue_index=record.place)
+
+
+@internal
+def _rematch(account: uint256, max_buckets: uint256) -> bool:
+    """
+    @dev Solvent, auction run out: re-matches leg by leg what restores kappa * MM, at mark worsened by half of what the
+         account can pay.
+    """
+    params: ILiquidator.Params = auctions._params()
+    progress: bool = False
+    markets: DynArray[uint256, 10] = neighbours._markets(account)
+    for market: uint256 in markets:
+        health: IClearinghouse.Health = neighbours._health(account)
+        if health.equity < 0 or retest._is_cured(health):
+            break
+        leg: IClearinghouse.Leg = neighbours._leg(account, market)
+        if not leg.priced or leg.size == 0:
+            continue
+        discount_ppm: uint256 = (
+            take_formula._margin_share_ppm(health.equity, health.mm, leg.mm, leg.notional) // 2
+        )
+        wanted: uint256 = take_formula._restoring_notional(
+            health.equity, health.mm, leg.notional, leg.mm_rate_ppm, discount_ppm, params.kappa_ppm
+        )
+        size: uint256 = take_formula._size_worth(
+            wanted, convert(abs(leg.size), uint256), leg.notional, leg.mark
+        )
+        rematched: uint256 = extcall neighbours.CLEARINGHOUSE.rematch(
+            account, market, size, discount_ppm, max_buckets
+        )
+        log ILiquidator.Rematched(
+            account=account, market=market, size=rematched, discount_ppm=discount_ppm
+        )
+        progress = progress or rematched != 0
+        if rematched < size:
+            break
+    over: bool = retest._retest(
+        account, auctions._load(account), neighbours._health(account), False
+    )
+    if not over and not progress:
+        self._requeue(account)
+    return over
+
+
+@internal
+def _refreeze(account: uint256):
+    """
+    @dev Freezes what is left anew after ten minutes, unless a haircut is half done or it cannot be priced.
+    """
+    job: IClearinghouse.AdlJob = staticcall neighbours.CLEARINGHOUSE.adl_job()
+    if block.timestamp < job.started + REFREEZE_AFTER or job.phase == PHASE_HAIRCUT:
+        return
+    health: IClearinghouse.Health = neighbours._health(account)
+    if health.equity >= 0 or not health.priced:
+        return
+    reserved: uint256 = retest._reserve(account, convert(-health.equity, uint256))
+    extcall neighbours.CLEARINGHOUSE.adl_begin(account, reserved, auctions._weights[account])
+
+
+@internal
+def _deleverage(account: uint256, max_buckets: uint256) -> bool:
+    """
+    @dev Steps the frozen resolve; at its end the account is flat and is finished like any other.
+    """
+    if not extcall neighbours.CLEARINGHOUSE.adl_step(max_buckets):
+        return False
+    self.resolving = 0
+    return retest._retest(account, auctions._load(account), neighbours._health(account), False)
+
+
+@internal
+@view
+def _assert_not_resolving(account: uint256):
+    """
+    @dev The frozen resolve owns its account, and its reservation, until the end.
+    """
+    assert account != self.resolving, "liquidation: being resolved"

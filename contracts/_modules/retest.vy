@@ -1,0 +1,132 @@
+# pragma version 0.4.3
+"""
+@title What every touch of a started account leads to
+@dev   One of three: a cured auction ends, a flat bankrupt account is finished (the one draw), any other keeps
+       running with its reservation set to its deficit now.
+"""
+
+# interfaces
+from interfaces import IClearinghouse
+from interfaces import ILiquidator
+
+# modules
+from contracts._modules import auctions
+from contracts._modules import neighbours
+from contracts._modules import resolve_queue
+
+uses: auctions
+uses: neighbours
+uses: resolve_queue
+
+# constants
+PPM: constant(uint256) = 10**6
+
+
+@internal
+def _retest(
+    account: uint256, record: auctions.Record, health: IClearinghouse.Health, must_fit: bool
+) -> bool:
+    """
+    @dev Ends a cured auction, finishes a flat bankrupt account, re-marks the reservation of any other.
+         Returns whether the auction is over.
+    """
+    if self._is_cured(health):
+        log ILiquidator.AuctionEnded(account=account, equity=health.equity, mm=health.mm)
+        self._end(account, record)
+        return True
+    if health.equity < 0 and health.mm == 0 and self._is_flat(account):
+        self._finish(account, record)
+        return True
+
+    updated: auctions.Record = record
+    fits: bool = True
+    if health.equity < 0:
+        deficit: uint256 = convert(-health.equity, uint256)
+        fits = self._reserve(account, deficit) >= deficit
+        updated.reserving = True
+        assert fits or not must_fit, "liquidation: loss not reserved"
+    elif record.reserving:
+        self._reserve(account, 0)
+        updated.reserving = False
+    # without a price of every leg there can be no frozen resolve: nothing urgent to do
+    urgent: bool = not fits and health.priced
+    if urgent and record.urgent_place == 0:
+        updated.urgent_place = resolve_queue._append(resolve_queue.Lane.URGENT, account)
+    elif not urgent and record.urgent_place != 0:
+        resolve_queue._remove(resolve_queue.Lane.URGENT, record.urgent_place)
+        updated.urgent_place = 0
+    if updated.reserving != record.reserving or updated.urgent_place != record.urgent_place:
+        auctions._save(account, updated)
+    return False
+
+
+@internal
+def _finish(account: uint256, record: auctions.Record):
+    """
+    @dev The one draw: the account is flat, its debt is paid by the layers, the rest is a shortfall.
+    """
+    markets: DynArray[uint256, 10] = neighbours._markets(account)
+    for market: uint256 in markets:
+        extcall neighbours.CLEARINGHOUSE.sync(account, market)
+    health: IClearinghouse.Health = neighbours._health(account)
+    loss: uint256 = convert(-health.cash, uint256)
+    self._reserve(account, loss)
+    covered: uint256 = extcall neighbours.WATERFALL.draw(account, loss, auctions._weights[account])
+    shortfall: uint256 = extcall neighbours.CLEARINGHOUSE.cover(account, covered)
+    if shortfall != 0:
+        extcall neighbours.CUSTODY.book_shortfall(shortfall)
+    log ILiquidator.Finished(account=account, loss=loss, covered=covered, shortfall=shortfall)
+    drawn: auctions.Record = record
+    drawn.reserving = False
+    self._end(account, drawn)
+
+
+@internal
+def _end(account: uint256, record: auctions.Record):
+    """
+    @dev Out of both lanes, reservation released; the record keeps what the clock showed.
+    """
+    if record.reserving:
+        self._reserve(account, 0)
+    resolve_queue._remove(resolve_queue.Lane.MAIN, record.place)
+    if record.urgent_place != 0:
+        resolve_queue._remove(resolve_queue.Lane.URGENT, record.urgent_place)
+    auctions._close(account, record)
+    extcall neighbours.CLEARINGHOUSE.set_started(account, False)
+
+
+@internal
+def _reserve(account: uint256, deficit: uint256) -> uint256:
+    """
+    @dev Sets the account's reservation, split by its weights.
+    """
+    reserved: uint256 = extcall neighbours.WATERFALL.reserve(
+        account, deficit, auctions._weights[account]
+    )
+    log ILiquidator.Reserved(account=account, deficit=deficit, reserved=reserved)
+    return reserved
+
+
+@internal
+@view
+def _is_cured(health: IClearinghouse.Health) -> bool:
+    """
+    @dev E >= kappa * MM; an account without positions and without debt is.
+    """
+    if health.equity < 0:
+        return False
+    return convert(health.equity, uint256) * PPM >= auctions._params().kappa_ppm * health.mm
+
+
+@internal
+@view
+def _is_flat(account: uint256) -> bool:
+    """
+    @dev No position left, not even one too small to need margin.
+    """
+    markets: DynArray[uint256, 10] = neighbours._markets(account)
+    for market: uint256 in markets:
+        leg: IClearinghouse.Leg = neighbours._leg(account, market)
+        if leg.size != 0:
+            return False
+    return True

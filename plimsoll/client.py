@@ -1,0 +1,180 @@
+"""The protocol of one chain behind one object.
+
+    client = Client.connect("http://127.0.0.1:8545")
+    client.health(account)["equity"]
+
+Reads return integers and dicts in the contracts' own units (wad, ppm); every write takes a
+`Signer`, waits, and returns the receipt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from plimsoll import artifacts
+from plimsoll.chain import Receipt, Rpc
+from plimsoll.contract import Contract, Event, Signer, all_events
+from plimsoll.deployment import DEPLOYMENTS, Deployment, load_deployment
+from plimsoll.orders import Domain, Match, SignedOrder, settle_args
+
+_EVENT_SOURCES: Final = (
+    "Clearinghouse",
+    "Custody",
+    "Exchange",
+    "Liquidator",
+    "Waterfall",
+    "JuniorVault",
+    "SeniorVault",
+)
+
+
+class Client:
+    """Calls to a deployment."""
+
+    def __init__(self, rpc: Rpc, deployment: Deployment) -> None:
+        self.rpc = rpc
+        self.deployment = deployment
+
+    @classmethod
+    def connect(cls, url: str, folder: Path = DEPLOYMENTS) -> Client:
+        """The deployment that was saved for the chain behind `url`."""
+        rpc = Rpc(url)
+        return cls(rpc, load_deployment(rpc.chain_id(), folder))
+
+    # --- contracts ---------------------------------------------------------------------
+
+    @cached_property
+    def clearinghouse(self) -> Contract:
+        """The ledger."""
+        return self.deployment.contract(self.rpc, "Clearinghouse")
+
+    @cached_property
+    def custody(self) -> Contract:
+        """Margin tokens and the redemption rate."""
+        return self.deployment.contract(self.rpc, "Custody")
+
+    @cached_property
+    def exchange(self) -> Contract:
+        """Signed orders."""
+        return self.deployment.contract(self.rpc, "Exchange")
+
+    @cached_property
+    def liquidator(self) -> Contract:
+        """Auctions and resolution."""
+        return self.deployment.contract(self.rpc, "Liquidator")
+
+    @cached_property
+    def waterfall(self) -> Contract:
+        """Who pays a loss."""
+        return self.deployment.contract(self.rpc, "Waterfall")
+
+    @cached_property
+    def junior(self) -> Contract:
+        """The protocol's own insurance capital."""
+        return self.deployment.contract(self.rpc, "JuniorVault")
+
+    @cached_property
+    def senior(self) -> Contract:
+        """Outside insurance capital."""
+        return self.deployment.contract(self.rpc, "SeniorVault")
+
+    @cached_property
+    def lens(self) -> Contract:
+        """Views over several contracts."""
+        return self.deployment.contract(self.rpc, "Lens")
+
+    @cached_property
+    def token(self) -> Contract:
+        """The settlement token."""
+        return Contract(self.rpc, artifacts.load("TestToken"), self.deployment.token)
+
+    @cached_property
+    def domain(self) -> Domain:
+        """What orders for this exchange are signed against."""
+        return Domain(self.deployment.chain_id, self.exchange.address)
+
+    @cached_property
+    def _event_sources(self) -> list[Contract]:
+        return [self.deployment.contract(self.rpc, name) for name in _EVENT_SOURCES]
+
+    def events(self, receipt: Receipt) -> list[Event]:
+        """The protocol's events in a receipt, in the order they were logged."""
+        return all_events(self._event_sources, receipt)
+
+    # --- reading -----------------------------------------------------------------------
+
+    def health(self, account: int) -> dict[str, Any]:
+        """Margin state of an account, see `IClearinghouse.Health`."""
+        return dict(self.clearinghouse.read("health", account))
+
+    def healths(self, accounts: Sequence[int]) -> list[dict[str, Any]]:
+        """Margin states of many accounts, all of one block, in one round trip."""
+        return [dict(value) for value in self._read_many("health", [(a,) for a in accounts])]
+
+    def leg(self, account: int, market: int) -> dict[str, Any]:
+        """One position, see `IClearinghouse.Leg`."""
+        return dict(self.clearinghouse.read("leg", account, market))
+
+    def legs(self, places: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
+        """Positions of many (account, market), all of one block, in one round trip."""
+        return [dict(value) for value in self._read_many("leg", places)]
+
+    def mark(self, market: int) -> tuple[int, bool]:
+        """The mark (wad) a transaction would use now, and whether there is one."""
+        price, priced = self.clearinghouse.read("mark", market)
+        return price, priced
+
+    def take_terms(self, account: int, market: int) -> dict[str, Any]:
+        """What a take would get now, see `ILiquidator.TakeTerms`."""
+        return dict(self.liquidator.read("take_terms", account, market))
+
+    def books(self) -> dict[str, Any]:
+        """Everything a reconciliation needs, see `ILens.Books`."""
+        return dict(self.lens.read("books"))
+
+    def _read_many(self, function: str, calls: Sequence[Sequence[Any]]) -> list[Any]:
+        block = hex(self.rpc.block_number())
+        requests = [
+            (
+                "eth_call",
+                [
+                    {
+                        "to": self.clearinghouse.address,
+                        "data": "0x" + self.clearinghouse.encode(function, *args).hex(),
+                    },
+                    block,
+                ],
+            )
+            for args in calls
+        ]
+        return [
+            self.clearinghouse.decode_result(function, bytes.fromhex(raw[2:]))
+            for raw in self.rpc.batch(requests)
+        ]
+
+    # --- writing -----------------------------------------------------------------------
+
+    def deposit(self, signer: Signer, account: int, tokens: int) -> Receipt:
+        """Deposit token units, approved before, into any account."""
+        return self.custody.write(signer, "deposit", account, tokens)
+
+    def withdraw(self, signer: Signer, account: int, tokens: int, receiver: str) -> Receipt:
+        """Withdraw free cash; `tokens` is the amount before the redemption rate."""
+        return self.custody.write(signer, "withdraw", account, tokens, receiver)
+
+    def settle(
+        self,
+        signer: Signer,
+        orders: list[SignedOrder],
+        matches: list[Match],
+        gas: int | None = None,
+    ) -> Receipt:
+        """Settle matches of signed orders, all or none."""
+        return self.exchange.write(signer, "settle", *settle_args(orders, matches), gas=gas)
+
+    def poke(self, signer: Signer, market: int) -> Receipt:
+        """Refresh a market's mark."""
+        return self.clearinghouse.write(signer, "poke", market)

@@ -1,0 +1,96 @@
+"""One run from an empty chain to the end of the scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from plimsoll.chain import Rpc
+from plimsoll.contract import NodeSigner
+from plimsoll.demo.keeper import Keeper, Liquidator
+from plimsoll.demo.opening import GAS_MONEY_WEI, fund, trade
+from plimsoll.demo.people import People
+from plimsoll.demo.snapshots import Snapshot, take_snapshot
+from plimsoll.demo.stage import Clock, Stage
+from plimsoll.deployment import Link, Listing, Plan, Sender, broken_links, deploy, verify
+from plimsoll.errors import ChainError
+from plimsoll.population import Population, build_population
+from plimsoll.scenario import Scenario
+
+Progress = Callable[[str], None]
+
+QUIET_S: Final = 600  # after the last job, so that the end is seen to be quiet
+
+
+@dataclass(frozen=True)
+class Performance:
+    """A finished run: the stage with its events, and what everybody had after each step."""
+
+    stage: Stage
+    population: Population
+    links: tuple[Link, ...]
+    keeper: Keeper
+    at_steps: tuple[Snapshot, ...]  # right after each step's prices, before anybody acts
+    opened: Snapshot  # when everybody has traded, before the fall
+    final: Snapshot
+
+
+def perform(rpc: Rpc, scenario: Scenario, progress: Progress) -> Performance:
+    """Deploy, open all accounts, let the prices fall, and resolve everything on the way."""
+    population = build_population(scenario)
+    clock = Clock(rpc, scenario.path[0].time)
+    with clock.steady():
+        rpc.set_next_timestamp(scenario.path[0].time + clock.shift - 1_800)
+        progress("deploying")
+        plan = Plan(
+            listings=tuple(
+                Listing(terms, price=price)
+                for terms, price in zip(scenario.markets, scenario.path[0].prices, strict=True)
+            ),
+            proposer=rpc.accounts()[0],
+            auction=scenario.auction,
+        )
+        deployment = deploy(rpc, Sender(rpc, NodeSigner(rpc.accounts()[0]), progress), plan)
+        links = verify(rpc, deployment, plan)
+        if broken_links(links):
+            raise ChainError(
+                "the deployment is not wired as it should be",
+                next_step="run `python -m scripts.deploy` to see the wrong links",
+            )
+        people = People(scenario.seed)
+        stage = Stage(rpc, scenario, deployment, clock, people)
+        for account in population.accounts:
+            people.add(account.name, account.role)
+        liquidators = [
+            Liquidator(people.add(plan.name, "liquidator"), plan, plan.appetite)
+            for plan in scenario.liquidators
+        ]
+        for liquidator in liquidators:
+            rpc.set_balance(liquidator.person.address, GAS_MONEY_WEI)
+        fund(stage, population, progress)
+        keeper = Keeper(stage, liquidators, progress)
+        at_steps: list[Snapshot] = []
+        opened: Snapshot | None = None
+        for number, step in enumerate(scenario.path):
+            progress(f"prices of step {number + 1} of {len(scenario.path)}")
+            stage.set_prices(step.time, step.prices)
+            at_steps.append(take_snapshot(stage))
+            trade(stage, [t for t in population.trades if t.step == number], progress)
+            if step.phase == "open":
+                opened = take_snapshot(stage)
+            else:
+                last = number + 1 == len(scenario.path)
+                until = step.time + 3_600 if last else scenario.path[number + 1].time
+                keeper.work_until(until)
+        stage.advance(QUIET_S)
+        assert opened is not None  # a scenario has an opening step
+        return Performance(
+            stage=stage,
+            population=population,
+            links=tuple(links),
+            keeper=keeper,
+            at_steps=tuple(at_steps),
+            opened=opened,
+            final=take_snapshot(stage),
+        )

@@ -1,0 +1,1 @@
+"""Programs over the plimsoll package: `python -m scripts.NAME` or `brownie run NAME`."""
