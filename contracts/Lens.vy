@@ -71,9 +71,7 @@ def overview(account: uint256) -> ILens.Overview:
 
 @external
 @view
-def dry_run(
-    account: uint256, assumptions: DynArray[ILens.Assumption, MAX_LEGS]
-) -> ILens.DryRun:
+def dry_run(account: uint256, assumptions: DynArray[ILens.Assumption, MAX_LEGS]) -> ILens.DryRun:
     result: ILens.DryRun = empty(ILens.DryRun)
     result.equity = (staticcall CLEARINGHOUSE.health(account)).equity
     losses: DynArray[loss_weights.LegLoss, MAX_LEGS] = []
@@ -84,9 +82,7 @@ def dry_run(
         leg: IClearinghouse.Leg = staticcall CLEARINGHOUSE.leg(account, market)
         price: uint256 = self._assumed(market, leg.mark, assumptions)
         moved: int256 = convert(price, int256) - convert(leg.mark, int256)
-        result.equity += fixed_point._floor_div(
-            leg.size * moved, convert(fixed_point.WAD, int256)
-        )
+        result.equity += fixed_point._floor_div(leg.size * moved, convert(fixed_point.WAD, int256))
         loss: uint256 = self._loss(leg, price)
         lost = lost or loss != 0
         short: bool = leg.size < 0

@@ -23,7 +23,10 @@ from plimsoll.chain.rpc import transaction
 from plimsoll.errors import InputError, RpcError, UnfundedKey
 
 _TIP_WEI: Final = 10**9  # for nodes that do not suggest one
+# An estimate is made on the last block; in the next one marks may have to be refreshed and
+# funding accrued first, in several markets.
 _GAS_MARGIN: Final = (5, 4)
+_GAS_FOR_NEXT_BLOCK: Final = 300_000
 _ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  # of secp256k1
 
 
@@ -47,7 +50,9 @@ class NodeSigner:
     address: str
 
     def send(self, rpc: Rpc, data: bytes, to: str | None = None, gas: int | None = None) -> Receipt:
-        """Let the node sign and send."""
+        """Let the node sign and send; without `gas` its estimate and a margin."""
+        if gas is None:
+            gas = _gas_with_margin(rpc, self.address, data, to)
         return rpc.send_transaction(transaction(to=to, data=data, sender=self.address, gas=gas))
 
 
@@ -67,13 +72,9 @@ class KeySigner:
         return str(self._account.address)
 
     def send(self, rpc: Rpc, data: bytes, to: str | None = None, gas: int | None = None) -> Receipt:
-        """Sign with the key and send; without `gas` the node's estimate and a quarter."""
+        """Sign with the key and send; without `gas` the node's estimate and a margin."""
         if gas is None:
-            estimate = int(
-                rpc.call("eth_estimateGas", [transaction(to=to, data=data, sender=self.address)]),
-                16,
-            )
-            gas = estimate * _GAS_MARGIN[0] // _GAS_MARGIN[1]
+            gas = _gas_with_margin(rpc, self.address, data, to)
         head, nonce = rpc.batch(
             [
                 ("eth_getBlockByNumber", ["latest", False]),
@@ -104,6 +105,12 @@ class KeySigner:
             return int(rpc.call("eth_maxPriorityFeePerGas"), 16)
         except RpcError:
             return _TIP_WEI
+
+
+def _gas_with_margin(rpc: Rpc, sender: str, data: bytes, to: str | None) -> int:
+    request = transaction(to=to, data=data, sender=sender)
+    estimate = int(rpc.call("eth_estimateGas", [request]), 16)
+    return estimate * _GAS_MARGIN[0] // _GAS_MARGIN[1] + _GAS_FOR_NEXT_BLOCK
 
 
 @dataclass(frozen=True)

@@ -26,12 +26,13 @@ def _scaled(amount: str | int | Decimal, scale: int, name: str) -> int:
         with localcontext() as context:
             context.prec = _PRECISION
             product = Decimal(amount) * scale
-            whole = product.to_integral_value()
     except InvalidOperation as error:
         raise ValueError(f"{name}: {amount!r} is not a number") from error
-    if product != whole:
+    if not product.is_finite():
+        raise ValueError(f"{name}: {amount!r} is not a number")
+    if product != int(product):
         raise ValueError(f"{name}: {amount!r} has more digits than the unit holds")
-    return int(whole)
+    return int(product)
 
 
 def to_wad(amount: str | int | Decimal) -> int:

@@ -48,14 +48,15 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 def local_chain(port: int, scenario: Scenario) -> Iterator[Rpc]:
     """The chain that listens already, or one of our own that ends with the block."""
     if is_listening(port):
-        rpc = Rpc(f"http://127.0.0.1:{port}")
+        url = f"http://127.0.0.1:{port}"
+        stranger = Rpc(url, timeout_s=5)
         try:
-            ours = is_local(rpc) and rpc.client_version().lower().startswith("anvil")
+            known = stranger.client_version().lower().startswith("anvil") and is_local(stranger)
         except WrongRpc as error:
             raise PortBusy(port) from error
-        if not ours:
+        if not known:
             raise PortBusy(port)
-        yield rpc
+        yield Rpc(url)
         return
     options = AnvilOptions(genesis_timestamp=scenario.path[0].time - 3_600)
     with AnvilProcess(port, options) as anvil:

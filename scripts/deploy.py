@@ -32,15 +32,14 @@ from plimsoll.deployment import (
     Plan,
     Preview,
     Sender,
-    broken_links,
     deploy,
     is_local,
     load_listings,
-    verify,
 )
 from plimsoll.errors import ChainError, ConfigError, InputError, PlimsollError, UnfundedKey
 from plimsoll.report.tables import deployment_table, links_table
 from plimsoll.scenario import Scenario, load_scenario
+from plimsoll.verification import broken_links, verify
 
 DEFAULT_RPC = "http://127.0.0.1:8545"
 DEFAULT_SCENARIO = artifacts.PROJECT_ROOT / "scenarios" / "october_2025.json"

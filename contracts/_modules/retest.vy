@@ -35,7 +35,9 @@ def _retest(
         self._end(account, record)
         return True
     if health.equity < 0 and health.mm == 0 and self._is_flat(account):
-        self._finish(account, record)
+        # takes and fills may not hand a loss past the winners: only `resolve` ends in a shortfall
+        shortfall: uint256 = self._finish(account, record)
+        assert shortfall == 0 or not must_fit, "liquidation: loss not reserved"
         return True
 
     updated: auctions.Record = record
@@ -61,9 +63,9 @@ def _retest(
 
 
 @internal
-def _finish(account: uint256, record: auctions.Record):
+def _finish(account: uint256, record: auctions.Record) -> uint256:
     """
-    @dev The one draw: the account is flat, its debt is paid by the layers, the rest is a shortfall.
+    @dev The one draw: the account is flat, its debt is paid by the layers, the rest is a shortfall, which it returns.
     """
     markets: DynArray[uint256, 10] = neighbours._markets(account)
     for market: uint256 in markets:
@@ -79,6 +81,7 @@ def _finish(account: uint256, record: auctions.Record):
     drawn: auctions.Record = record
     drawn.reserving = False
     self._end(account, drawn)
+    return shortfall
 
 
 @internal

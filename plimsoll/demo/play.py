@@ -13,10 +13,11 @@ from plimsoll.demo.opening import GAS_MONEY_WEI, fund, trade
 from plimsoll.demo.people import People
 from plimsoll.demo.snapshots import Snapshot, take_snapshot
 from plimsoll.demo.stage import Clock, Stage
-from plimsoll.deployment import Link, Listing, Plan, Sender, broken_links, deploy, verify
+from plimsoll.deployment import Listing, Plan, Sender, deploy
 from plimsoll.errors import ChainError
 from plimsoll.population import Population, build_population
 from plimsoll.scenario import Scenario
+from plimsoll.verification import Link, broken_links, verify
 
 Progress = Callable[[str], None]
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from plimsoll.deployment import Deployment, Link
+from plimsoll.deployment import Deployment
+from plimsoll.verification import Link
 
 
 def deployment_table(deployment: Deployment) -> Table:

@@ -1,0 +1,1 @@
+"""Gas and size of the deployed contracts, measured from receipts on a local chain."""

@@ -1,0 +1,222 @@
+"""The whole protocol, from deposit to auto-deleveraging, as `make demo` plays it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import socket
+from decimal import Decimal
+
+import pytest
+
+from plimsoll import artifacts
+from plimsoll.chain import AnvilOptions, AnvilProcess, is_listening
+from plimsoll.chain.anvil import free_port
+from plimsoll.demo.play import perform
+from plimsoll.demo.reconcile import reconcile
+from plimsoll.demo.stage import GAS
+from plimsoll.report.checks import followed_queue
+from plimsoll.report.document import build
+from plimsoll.scenario import load_scenario
+from plimsoll.units import WAD, to_wad
+from scripts import demo as program
+from scripts.deploy import DEFAULT_SCENARIO, leave_with
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def scenario():
+    return load_scenario(DEFAULT_SCENARIO)
+
+
+@pytest.fixture(scope="module")
+def performance(scenario):
+    artifacts.ensure_compiled()
+    options = AnvilOptions(genesis_timestamp=scenario.path[0].time - 3_600)
+    with AnvilProcess(options=options) as anvil:
+        yield perform(anvil.rpc, scenario, lambda text: None)
+
+
+@pytest.fixture(scope="module")
+def document(performance):
+    return build(performance)
+
+
+@pytest.fixture
+def stage(performance):
+    """The stage at its end; whatever a test does to it is undone."""
+    with performance.stage.rpc.undone():
+        yield performance.stage
+
+
+# --- what happened ---------------------------------------------------------------------
+
+
+def test_demo__every_stage__reached(document):
+    assert [stage for stage, reached in document["reached"].items() if not reached] == []
+
+
+def test_demo__books__match_to_the_wei(performance):
+    stage = performance.stage
+    books = reconcile(stage, performance.final, stage.happenings)
+    assert books.token_total == books.claim_total
+    assert 0 <= books.rounding <= books.rounding_limit
+    assert all(assets == balance for _, assets, balance in books.vaults)
+
+
+def test_demo__a_token_more__is_noticed(performance, stage):
+    client = stage.client
+    stage.send(client.token, "mint", client.custody.address, 1)
+    books = reconcile(stage, performance.final, stage.happenings)
+    assert books.token_total - books.claim_total == 10**12
+    assert not books.good
+
+
+def test_demo__layers__pay_exactly_what_was_not_the_accounts_own(document):
+    totals = {key: Decimal(value) for key, value in document["waterfall"].items() if key in (
+        "junior", "senior", "haircut", "shortfall", "deficits")}  # fmt: skip
+    paid = totals["junior"] + totals["senior"] + totals["haircut"] + totals["shortfall"]
+    # every draw is rounded up to a wei of its layer, never down
+    assert abs(paid - totals["deficits"]) < Decimal("1e-9")
+    assert totals["shortfall"] == 0
+
+
+def test_demo__every_payer__gave_the_same_part_of_its_profit(document):
+    for resolve in document["resolves"]:
+        for leg in resolve["legs"]:
+            for entry in leg["paid"]:
+                part = Decimal(entry["amount"]) / Decimal(entry["profit"])
+                # a second of funding lies between the two snapshots
+                assert abs(part - Decimal(leg["eta"])) < Decimal("0.002")
+
+
+def test_demo__queue__followed_without_a_gap(performance):
+    assert all(followed_queue(resolve) for resolve in performance.keeper.resolves)
+
+
+def test_demo__sizes__long_equals_short_but_for_dust(performance):
+    for long, short in performance.final.interest:
+        assert abs(long - short) < 1_000
+
+
+def test_demo__same_seed__same_figures_also_on_a_chain_that_is_ahead(scenario, document):
+    with AnvilProcess() as anvil:
+        again = build(perform(anvil.rpc, scenario, lambda text: None))
+    assert json.dumps(again) == json.dumps(document)
+
+
+# --- the lens --------------------------------------------------------------------------
+
+
+def test_lens_overview__any_account__equals_the_ledger(stage):
+    client = stage.client
+    person = stage.people["liquidator-a"]
+    view = client.lens.read("overview", person.account)
+    assert view["owner"] == person.address
+    assert view["health"] == client.health(person.account)
+    assert [leg["market"] for leg in view["legs"]] == client.clearinghouse.read(
+        "markets_of", person.account
+    )
+    for entry in view["legs"]:
+        assert entry["leg"] == client.leg(person.account, entry["market"])
+    assert view["auction"]["started"] == 0
+
+
+def test_lens_dry_run__then_the_price_falls__start_reserves_exactly_that(stage):
+    client, person = stage.client, stage.people["liquidator-a"]
+    prices = tuple(to_wad(price) for price in ("70000", "1900", "60"))
+    fallen = [(number, price) for number, price in enumerate(prices, start=1)]
+    # withdraw what is not needed, so that the fall is more than the account can bear
+    health = client.health(person.account)
+    free = (health["equity_im"] - health["im"]) // 10**12 - 1
+    stage.send(
+        client.custody, "withdraw", person.account, free, person.address, signer=person.signer
+    )
+
+    seen = client.lens.read("dry_run", person.account, fallen)
+    stage.set_prices(stage.clock.now + 60, prices)
+    new = stage.send(client.liquidator, "start", person.account)
+    started = next(h for h in new if h.name == "AuctionStarted")
+    assert seen["loss"] > 0
+    assert abs(started["equity"] - seen["equity"]) < WAD  # a minute of funding
+    assert started["weights"] == seen["weights"]
+
+    # and at the marks that are now: to the wei
+    now = client.lens.read("dry_run", person.account, [])
+    assert client.waterfall.read("reservation", person.account) == now["layers"]
+    assert now["loss"] == sum(now["layers"]) + now["uncovered"]
+    view = client.lens.read("overview", person.account)
+    assert view["started"] is True
+    assert view["auction"]["weights"] == now["weights"]
+
+
+def test_lens_buffers__any_market__equal_the_waterfall(stage):
+    view = stage.client.lens.read("buffers", 1)
+    decimals = 10**12
+    assert view["capital"] == [
+        0,
+        stage.client.junior.read("totalAssets") * decimals,
+        stage.client.senior.read("totalAssets") * decimals,
+        0,
+    ]
+    assert view["reserved"] == [0, 0, 0, 0]
+    assert view["concession"] == stage.client.waterfall.read("concession_available", 1)
+    assert view["exits_blocked"] is False
+
+
+# --- the program -----------------------------------------------------------------------
+
+
+def test_program__free_port__plays_writes_and_stops_its_chain(tmp_path, capsys):
+    port = free_port()
+    program.run(["--port", str(port), "--out", str(tmp_path)])
+    assert not is_listening(port)
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["counts"]["accounts"] >= 60
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == [
+        "deleveraging.png",
+        "prices_and_equity.png",
+        "waterfall.png",
+    ]
+    told = capsys.readouterr().out
+    for title in ("The fall", "Auctions", "Forced resolves", "Reconciliation"):
+        assert title in told
+
+
+def test_program__too_much_insurance__says_what_was_not_reached(tmp_path, capsys):
+    data = json.loads(DEFAULT_SCENARIO.read_text())
+    data["insurance"] = {"junior": "1000000", "senior": "1000000"}
+    rich_scenario = tmp_path / "rich.json"
+    rich_scenario.write_text(json.dumps(data))
+    argv = ["--port", str(free_port()), "--out", str(tmp_path), "--scenario", str(rich_scenario)]
+    with pytest.raises(SystemExit) as caught:
+        leave_with(program.run, [*argv, "--quiet"])
+    assert caught.value.code == 6
+    assert "a gains haircut" in capsys.readouterr().err
+
+
+def test_program__port_of_another_program__refused(tmp_path, capsys):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        other.settimeout(0)
+        with pytest.raises(SystemExit) as caught:
+            leave_with(program.run, ["--port", str(port), "--out", str(tmp_path)])
+    assert caught.value.code == 4
+    assert f"port {port} is in use" in capsys.readouterr().err
+
+
+def test_gas__every_call__fits_a_small_block():
+    assert GAS <= 12_000_000
+
+
+def test_scenario__without_liquidators__everything_is_resolved_by_force(scenario):
+    alone = dataclasses.replace(scenario, liquidators=())
+    with AnvilProcess() as anvil:
+        performance = perform(anvil.rpc, alone, lambda text: None)
+        reached = build(performance)["reached"]
+    assert not reached["a partial take"]
+    assert reached["no auction left open"]
+    assert reached["custody equals claims and counted dust, to the wei"]
