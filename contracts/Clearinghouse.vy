@@ -109,7 +109,8 @@ def set_leverage_class(account: uint256, market: uint256, leverage_class: uint25
 
 @external
 def poke(market: uint256) -> (uint256, bool):
-    state: ledger.Market = marks._poke(market)
+    marks._poke(market)
+    state: ledger.Market = ledger._market(market)
     return state.mark, state.status & ledger.PRICED != 0
 
 
@@ -136,6 +137,7 @@ def debit(account: uint256, amount: uint256):
     state: ledger.Account = ledger._account(account)
     ledger._assert_free(state)
     assert state.flags & ledger.STARTED == 0, "account: under liquidation"
+    self._assert_not_charged(account, state)
     health: IClearinghouse.Health = self._health(account)
     left: int256 = health.equity_im - convert(amount, int256)
     assert left >= convert(health.im, int256), "margin: below initial"
@@ -157,8 +159,8 @@ def collect_fees() -> (uint256, uint256):
 @external
 def trade(fill: IClearinghouse.Fill) -> uint256:
     marks._poke(fill.market)
-    self._poke_all(fill.maker)
-    self._poke_all(fill.taker)
+    self._poke_all(fill.maker, fill.market)
+    self._poke_all(fill.taker, fill.market)
     result: Bytes[32] = raw_call(TRADE_ENGINE, msg.data, max_outsize=32, is_delegate_call=True)
     return convert(result, uint256)
 
@@ -181,8 +183,8 @@ def set_started(account: uint256, started: bool):
 @external
 def take(order: IClearinghouse.Take) -> IClearinghouse.Health:
     marks._poke(order.market)
-    self._poke_all(order.account)
-    self._poke_all(order.taker)
+    self._poke_all(order.account, order.market)
+    self._poke_all(order.taker, order.market)
     result: Bytes[192] = raw_call(TRADE_ENGINE, msg.data, max_outsize=192, is_delegate_call=True)
     return abi_decode(result, IClearinghouse.Health)
 
@@ -198,7 +200,8 @@ def rematch(
 
 @external
 def adl_begin(account: uint256, reserved: uint256, weights: uint256):
-    self._poke_all(account)
+    self._poke_all(account, 0)
+    self._poke_job()
     for i: uint256 in range(loss_weights.FIELDS):
         market: uint256 = loss_weights._field(weights, i)[0]
         if market == 0:
@@ -209,6 +212,7 @@ def adl_begin(account: uint256, reserved: uint256, weights: uint256):
 
 @external
 def adl_step(max_buckets: uint256) -> bool:
+    self._poke_job()
     result: Bytes[32] = raw_call(ADL_ENGINE, msg.data, max_outsize=32, is_delegate_call=True)
     return convert(result, bool)
 
@@ -304,13 +308,40 @@ def adl_rank(account: uint256, market: uint256) -> IClearinghouse.QueueRank:
 
 
 @internal
-def _poke_all(account: uint256):
+def _poke_all(account: uint256, poked: uint256):
     """
-    @dev Refreshes the marks of all markets an account is in.
+    @dev Refreshes the marks of all markets an account is in; nothing to do if it is only in one that has been
+         `poked`.
     """
-    state: ledger.Account = ledger._account(account)
+    markets: uint256 = ledger.account_words[account] >> 128 & ledger.MARKETS
+    if markets == poked:
+        return
+    for _: uint256 in range(ledger.MAX_MARKETS):
+        if markets == 0:
+            break
+        marks._poke(markets & 255)
+        markets >>= 8
+
+
+@internal
+def _poke_job():
+    """
+    @dev Brings the frozen markets' clocks up to now, or the end of the freeze would accrue its funding after all.
+    """
+    for i: uint256 in range(resolve_job.job.legs, bound=10):
+        marks._poke(resolve_job.legs[i].market)
+
+
+@internal
+@view
+def _assert_not_charged(account: uint256, state: ledger.Account):
+    """
+    @dev Between the sum of profits and the end of a haircut no winner takes its profit out.
+    """
     for i: uint256 in range(state.count, bound=ledger.MAX_MARKETS):
-        marks._poke(ledger._market_at(state.markets, i))
+        market: uint256 = ledger._market_at(state.markets, i)
+        long: bool = ledger._position(account, market).long
+        ledger._assert_unlocked(ledger.market_clock[market] >> 224, long)
 
 
 @internal

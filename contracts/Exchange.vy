@@ -115,24 +115,7 @@ def settle(
         used[pair.maker] = maker_used
         used[pair.taker] = taker_used
         self._trade(fill, where)
-        self._log_filled(
-            hashes[pair.maker],
-            maker.account,
-            fill.market,
-            maker.size > 0,
-            pair.size,
-            fill.price,
-            maker_used,
-        )
-        self._log_filled(
-            hashes[pair.taker],
-            taker.account,
-            fill.market,
-            taker.size > 0,
-            pair.size,
-            fill.price,
-            taker_used,
-        )
+        self._log_matched(hashes[pair.maker], hashes[pair.taker], maker.account, fill)
 
     for i: uint256 in range(len(orders), bound=MAX_ORDERS):
         if used[i] != before[i] and len(orders[i].signature) != 0:
@@ -228,8 +211,13 @@ def take_with_order(signed: IExchange.SignedOrder, account: uint256, size: uint2
     )
     if len(signed.signature) != 0:
         register._filled[order_hash] = already + taken
-    self._log_filled(
-        order_hash, order.account, order.market, order.size > 0, taken, 0, already + taken
+    signed_size: int256 = convert(taken, int256)
+    log IExchange.OrderFilled(
+        order_hash=order_hash,
+        account=order.account,
+        market=order.market,
+        size=signed_size if order.size > 0 else -signed_size,
+        filled=already + taken,
     )
     return taken
 
@@ -280,24 +268,7 @@ def _settle_pair(
     if len(taker.signature) != 0:
         register._filled[taker_hash] = taker_filled
     self._trade(fill, revert_reason.NOWHERE)
-    self._log_filled(
-        maker_hash,
-        maker.order.account,
-        fill.market,
-        maker.order.size > 0,
-        size,
-        fill.price,
-        maker_filled,
-    )
-    self._log_filled(
-        taker_hash,
-        taker.order.account,
-        fill.market,
-        taker.order.size > 0,
-        size,
-        fill.price,
-        taker_filled,
-    )
+    self._log_matched(maker_hash, taker_hash, maker.order.account, fill)
 
 
 @internal
@@ -379,26 +350,23 @@ def _check_trigger(market: uint256, trigger_price: uint256, flags: uint256, wher
 
 
 @internal
-def _log_filled(
-    order_hash: bytes32,
-    account: uint256,
-    market: uint256,
-    buys: bool,
-    size: uint256,
-    price: uint256,
-    filled: uint256,
+def _log_matched(
+    first_hash: bytes32, second_hash: bytes32, first: uint256, fill: IClearinghouse.Fill
 ):
     """
-    @dev One event per order of a match, the size with the order's sign.
+    @dev One event per match; a post-only order that was given second is its maker all the same.
     """
-    signed_size: int256 = convert(size, int256)
-    if not buys:
-        signed_size = -signed_size
-    log IExchange.OrderFilled(
-        order_hash=order_hash,
-        account=account,
-        market=market,
-        size=signed_size,
-        price=price,
-        filled=filled,
+    maker_hash: bytes32 = first_hash
+    taker_hash: bytes32 = second_hash
+    if fill.maker != first:
+        maker_hash = second_hash
+        taker_hash = first_hash
+    log IExchange.Matched(
+        maker_hash=maker_hash,
+        taker_hash=taker_hash,
+        market=fill.market,
+        maker=fill.maker,
+        taker=fill.taker,
+        size=fill.size,
+        price=fill.price,
     )

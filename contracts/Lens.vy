@@ -75,8 +75,7 @@ def dry_run(account: uint256, assumptions: DynArray[ILens.Assumption, MAX_LEGS])
     result: ILens.DryRun = empty(ILens.DryRun)
     result.equity = (staticcall CLEARINGHOUSE.health(account)).equity
     losses: DynArray[loss_weights.LegLoss, MAX_LEGS] = []
-    margins: DynArray[loss_weights.LegLoss, MAX_LEGS] = []
-    lost: bool = False
+    margins: DynArray[uint256, MAX_LEGS] = []
     markets: DynArray[uint256, MAX_LEGS] = staticcall CLEARINGHOUSE.markets_of(account)
     for market: uint256 in markets:
         leg: IClearinghouse.Leg = staticcall CLEARINGHOUSE.leg(account, market)
@@ -84,14 +83,13 @@ def dry_run(account: uint256, assumptions: DynArray[ILens.Assumption, MAX_LEGS])
         moved: int256 = convert(price, int256) - convert(leg.mark, int256)
         result.equity += fixed_point._floor_div(leg.size * moved, convert(fixed_point.WAD, int256))
         loss: uint256 = self._loss(leg, price)
-        lost = lost or loss != 0
         short: bool = leg.size < 0
         losses.append(loss_weights.LegLoss(market=market, short=short, loss=loss))
-        margins.append(loss_weights.LegLoss(market=market, short=short, loss=leg.mm))
+        margins.append(self._maintenance_up(market, leg.size, price))
 
     result.weights = (staticcall LIQUIDATOR.auction(account)).weights
     if not staticcall CLEARINGHOUSE.is_started(account):
-        result.weights = loss_weights._pack(losses if lost else margins)
+        result.weights = loss_weights._pack(loss_weights._with_margins(losses, margins))
     result.loss = fixed_point._positive(-result.equity)
     result.layers = staticcall WATERFALL.preview(account, result.loss, result.weights)
     result.uncovered = result.loss
@@ -196,3 +194,24 @@ def _senior() -> IInsuranceVault:
     @dev The senior vault that custody was wired to.
     """
     return IInsuranceVault(staticcall Wiring(CUSTODY.address).senior())
+
+
+@internal
+@view
+def _maintenance_up(market: uint256, size: int256, price: uint256) -> uint256:
+    """
+    @dev Maintenance margin of a leg if the mark were `price`, by the market's brackets.
+    """
+    config: IClearinghouse.MarketConfig = staticcall CLEARINGHOUSE.market_config(market)
+    notional: uint256 = fixed_point._mul_div_up(
+        fixed_point._magnitude(size), price, fixed_point.WAD
+    )
+    total: uint256 = 0
+    for k: uint256 in range(3):
+        low: uint256 = config.brackets[k].threshold * fixed_point.WAD
+        upper: uint256 = max_value(uint256)
+        if k != 2:
+            upper = config.brackets[k + 1].threshold * fixed_point.WAD
+        if notional > low:
+            total += (min(notional, upper) - low) * config.brackets[k].mm_ppm
+    return fixed_point._div_up(total, fixed_point.PPM)

@@ -169,6 +169,7 @@ def remark(account: uint256):
 @external
 @nonreentrant
 def resolve(max_buckets: uint256) -> bool:
+    assert max_buckets != 0, "liquidation: zero buckets"
     return resolution._resolve(max_buckets)
 
 

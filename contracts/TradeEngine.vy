@@ -7,10 +7,12 @@
         and has poked the markets of both accounts.
 """
 
+from contracts._lib import entry_tick
 from contracts._lib import fixed_point
 from contracts._modules import adl_index
 from contracts._modules import resolve_job
 from contracts._modules import engines
+from contracts._modules import flat_bucket
 from contracts._modules import ledger
 from contracts._modules import margin
 from contracts._modules import market_terms
@@ -28,6 +30,7 @@ initializes: adl_index[ledger := ledger]
 initializes: premiums[ledger := ledger]
 initializes: margin[ledger := ledger, market_terms := market_terms, adl_index := adl_index]
 initializes: portfolio[ledger := ledger, adl_index := adl_index]
+initializes: flat_bucket[ledger := ledger, adl_index := adl_index]
 
 
 FILL_MAKER_REDUCES: constant(uint256) = 1
@@ -36,6 +39,7 @@ FILL_PASSIVE: constant(uint256) = 4
 FILL_BLOCK: constant(uint256) = 8
 
 WIDE_BAND: constant(uint256) = 3  # times the band if one side only reduces
+FEE_UNIT: constant(uint256) = fixed_point.PPM * ledger.MICRO  # fees are whole micro quote units
 TAKE_BAND_PPM: constant(uint256) = 100_000
 TAKE_FEE_MAX_PPM: constant(uint256) = 50_000
 BONUS_MAX_PPM: constant(uint256) = 10_000
@@ -46,10 +50,32 @@ struct Side:
     account: uint256
     delta: int256  # wad
     cash: int256  # wad, before fees
-    price: uint256  # wad
     fee_ppm: uint256
     reduce_only: bool
     opening: bool  # must meet initial margin whatever it does (takers of auctions)
+
+
+# What both sides of a fill share.
+struct Deal:
+    market: uint256
+    clock: uint256  # the word of the market, see ledger.vy
+    mark: uint256  # wad
+    funding_index: int256  # ray
+    price: uint256  # wad
+    magnitude: uint256  # wad, of the size
+    cash: int256  # wad: the size at the price, rounded down: what the taker pays
+    notional: uint256  # wad: its magnitude, rounded up
+    min_notional: uint256  # wad
+    max_class: uint256
+    brackets: uint256  # word, see brackets.vy
+
+
+# What has become of a side.
+struct Outcome:
+    reduces: bool
+    started: bool  # under liquidation
+    fee: uint256  # wad, taken
+    interest: uint256  # still to be added to the word of the market's open interest, modulo 2**256
 
 
 @deploy
@@ -67,63 +93,46 @@ def trade(fill: IClearinghouse.Fill) -> uint256:
     assert fill.maker >> 96 != fill.taker >> 96, "trade: self trade"
     assert fill.size != 0, "trade: zero size"
     terms: market_terms.Terms = market_terms._terms(fill.market)
-    state: ledger.Market = ledger._fresh_market(fill.market)
-    assert state.status & ledger.PRICED != 0, "oracle: no price"
-    assert terms.taker_fee_ppm <= fill.taker_fee_cap_ppm, "order: fee above cap"
+    deal: Deal = self._deal(fill.market, fill.size, fill.price, terms)
     maker_fee_ppm: uint256 = terms.taker_fee_ppm if fill.flags & FILL_PASSIVE == 0 else terms.maker_fee_ppm
-    assert maker_fee_ppm <= fill.maker_fee_cap_ppm, "order: fee above cap"
+    assert (
+        maker_fee_ppm <= fill.maker_fee_cap_ppm and terms.taker_fee_ppm <= fill.taker_fee_cap_ppm
+    ), "order: fee above cap"
 
-    long: uint256 = 0
-    short: uint256 = 0
-    long, short = ledger._interest(fill.market)
-    cash: int256 = fixed_point._value_down(fill.size, fill.price)
-    maker_reduces: bool = False
-    taker_reduces: bool = False
-    maker_started: bool = False
-    taker_started: bool = False
-    fee: uint256 = 0
-    maker_reduces, maker_started, fee = self._settle_side(
-        fill.market,
-        state,
-        terms,
-        Side(
-            account=fill.maker,
-            delta=-fill.size,
-            cash=cash,
-            price=fill.price,
-            fee_ppm=maker_fee_ppm,
-            reduce_only=fill.flags & FILL_MAKER_REDUCES != 0,
-            opening=False,
-        ),
+    interest_before: uint256 = ledger.market_interest[fill.market]
+    side: Side = Side(
+        account=fill.maker,
+        delta=-fill.size,
+        cash=deal.cash,
+        fee_ppm=maker_fee_ppm,
+        reduce_only=fill.flags & FILL_MAKER_REDUCES != 0,
+        opening=False,
     )
-    fees: uint256 = fee
-    taker_reduces, taker_started, fee = self._settle_side(
-        fill.market,
-        state,
-        terms,
-        Side(
-            account=fill.taker,
-            delta=fill.size,
-            cash=-cash,
-            price=fill.price,
-            fee_ppm=terms.taker_fee_ppm,
-            reduce_only=fill.flags & FILL_TAKER_REDUCES != 0,
-            opening=False,
-        ),
-    )
-    fees += fee
-    if fees != 0:
-        ledger._add_trading_fees(fill.market, fees)
+    maker: Outcome = self._settle_side(deal, side)
+    side.account = fill.taker
+    side.delta = fill.size
+    side.cash = unsafe_sub(0, deal.cash)  # a quotient by 1e18
+    side.fee_ppm = terms.taker_fee_ppm
+    side.reduce_only = fill.flags & FILL_TAKER_REDUCES != 0
+    taker: Outcome = self._settle_side(deal, side)
 
     band_ppm: uint256 = terms.band_ppm
-    if maker_reduces or taker_reduces:
-        band_ppm *= WIDE_BAND
-    self._assert_near(fill.price, state.mark, band_ppm, "trade: price outside band")
-    self._assert_interest(fill.market, terms.oi_cap, long, short)
+    if maker.reduces or taker.reduces:
+        band_ppm = unsafe_mul(band_ppm, WIDE_BAND)
+    assert self._is_near(fill.price, deal.mark, band_ppm), "trade: price outside band"
+    interest: uint256 = ledger._add_to_interest(
+        fill.market, unsafe_add(maker.interest, taker.interest), unsafe_add(maker.fee, taker.fee)
+    )
+    # neither side may grow beyond the cap; what does not grow always passes
+    assert interest & ledger.INTEREST <= max(
+        terms.oi_cap, interest_before & ledger.INTEREST
+    ) and interest >> 100 & ledger.INTEREST <= max(
+        terms.oi_cap, interest_before >> 100 & ledger.INTEREST
+    ), "market: open interest cap"
     if fill.flags & FILL_BLOCK == 0:
-        notional: uint256 = fixed_point._magnitude(fill.size) * state.mark // fixed_point.WAD
-        premiums._record(fill.market, terms, fill.price, notional)
-    return convert(maker_started, uint256) | convert(taker_started, uint256) << 1
+        notional: uint256 = unsafe_div(deal.magnitude * deal.mark, fixed_point.WAD)
+        premiums._record(fill.market, deal.clock, deal.mark, terms, fill.price, notional)
+    return convert(maker.started, uint256) | convert(taker.started, uint256) << 1
 
 
 @external
@@ -134,156 +143,219 @@ def take(order: IClearinghouse.Take) -> IClearinghouse.Health:
     engines._assert_liquidator()
     assert order.account != order.taker, "trade: self trade"
     terms: market_terms.Terms = market_terms._terms(order.market)
-    state: ledger.Market = ledger._fresh_market(order.market)
-    assert state.status & ledger.PRICED != 0, "oracle: no price"
-    self._assert_near(order.account_price, state.mark, TAKE_BAND_PPM, "take: price outside band")
-    notional: uint256 = fixed_point._magnitude(order.size) * state.mark // fixed_point.WAD
+    deal: Deal = self._deal(order.market, order.size, order.account_price, terms)
+    assert self._is_near(order.account_price, deal.mark, TAKE_BAND_PPM), "take: price outside band"
+    notional: uint256 = deal.magnitude * deal.mark // fixed_point.WAD
     assert order.fee * fixed_point.PPM <= notional * TAKE_FEE_MAX_PPM, "take: fee too high"
     assert order.bonus * fixed_point.PPM <= notional * BONUS_MAX_PPM, "take: bonus too high"
 
     account: ledger.Account = ledger._account(order.account)
     assert account.flags & ledger.STARTED != 0, "account: not under liquidation"
-    ledger._assert_free(account)
-    before: portfolio.Before = portfolio._before(order.account, order.market, state)
-    assert self._reduces(before.size, -order.size), "take: not reducing"
-    cash: int256 = fixed_point._value_down(order.size, order.account_price)
-    account = portfolio._move(
+    assert account.flags & ledger.LOCKED == 0, "account: locked"
+    size: int256 = 0
+    accrued: int256 = 0
+    entry_code: uint256 = 0
+    size, accrued, entry_code = self._indexed(order.account, order.market)
+    left: int256 = size - order.size
+    assert left != size and min(size, 0) <= left and left <= max(size, 0), "take: not reducing"
+    if left == 0:
+        account = ledger._without_market(account, order.market)
+    account = portfolio._change(
         order.account,
         account,
         order.market,
-        state,
-        0,
-        before,
-        -order.size,
-        order.account_price,
-        cash,
+        left,
+        entry_code,
+        ledger.position_words[order.account][order.market][0] >> 173 & 7,
+        deal.cash,
         order.fee,
     )
     ledger.insurance_fees += order.fee
-    self._settle_side(
-        order.market,
-        state,
-        terms,
+    taker: Outcome = self._settle_side(
+        deal,
         Side(
             account=order.taker,
             delta=order.size,
-            cash=convert(order.bonus, int256) - cash,
-            price=order.account_price,
+            cash=convert(order.bonus, int256) - deal.cash,
             fee_ppm=0,
             reduce_only=False,
             opening=True,
         ),
     )
+    ledger._add_to_interest(order.market, taker.interest, 0)
     return margin._health_without(order.account, account, 0)
 
 
 @internal
-def _settle_side(
-    market: uint256, state: ledger.Market, terms: market_terms.Terms, side: Side
-) -> (bool, bool, uint256):
+@view
+def _deal(market: uint256, size: int256, price: uint256, terms: market_terms.Terms) -> Deal:
+    """
+    @dev What the sides of a fill share; refuses a market without a mark of this block.
+    """
+    clock: uint256 = ledger.market_clock[market]
+    assert clock & (2**40 - 1) == block.number, "oracle: poke first"
+    assert clock >> 224 & ledger.PRICED != 0, "oracle: no price"
+    pulse: uint256 = ledger.market_pulse[market]
+    magnitude: uint256 = fixed_point._magnitude(size)
+    cash: int256 = 0
+    notional: uint256 = 0
+    cash, notional = fixed_point._value_and_notional(magnitude, size > 0, price)
+    return Deal(
+        market=market,
+        clock=clock,
+        mark=pulse >> 128 & (2**96 - 1),
+        funding_index=convert(convert(pulse << 128, bytes32), int256) >> 128,
+        price=price,
+        magnitude=magnitude,
+        cash=cash,
+        notional=notional,
+        min_notional=unsafe_mul(terms.min_notional, fixed_point.WAD),
+        max_class=terms.max_class,
+        brackets=ledger.market_brackets[market],
+    )
+
+
+@internal
+def _settle_side(deal: Deal, side: Side) -> Outcome:
     """
     @dev Moves one side and checks its margin: E1 >= IM, or a reduction that does not worsen E / MM.
-         Returns whether it reduces, whether it is under liquidation, and the fee taken.
     """
     owner: ledger.Account = ledger._account(side.account)
-    ledger._assert_free(owner)
-    before: portfolio.Before = portfolio._before(side.account, market, state)
-    reduces: bool = self._reduces(before.size, side.delta)
-    assert reduces or not side.reduce_only, "order: would not reduce"
-    magnitude: uint256 = fixed_point._magnitude(side.delta)
-    notional: uint256 = fixed_point._mul_div_up(magnitude, side.price, fixed_point.WAD)
-    assert reduces or side.opening or notional >= terms.min_notional * fixed_point.WAD, "trade: below least notional"
-    fee: uint256 = (
-        fixed_point._mul_div_up(notional, side.fee_ppm, fixed_point.PPM * ledger.MICRO) * ledger.MICRO
-    )
+    assert owner.flags & ledger.LOCKED == 0, "account: locked"
+    member: flat_bucket.Member = flat_bucket._member(side.account, deal.market)
+    # while a side is locked, everybody takes the long way, which looks at the lock
+    flat: bool = member.bucket >> 240 == 0 and deal.clock >> 224 & ledger.LOCKS == 0
+    entry_code: uint256 = member.head >> 120 & (2**40 - 1)
+    was_long: bool = member.head >> 179 & 1 == 1
+    size_before: int256 = 0
+    moved: int256 = 0  # what of the accrued goes to cash
+    if flat:
+        size_before = flat_bucket._size(member.head, was_long)
+    else:
+        size_before, moved, entry_code = self._indexed(side.account, deal.market)
+    size: int256 = size_before + side.delta
+    magnitude: uint256 = convert(abs(size), uint256)
+    magnitude_before: uint256 = convert(abs(size_before), uint256)
+    long: bool = size > 0
+    stays: bool = magnitude_before != 0 and magnitude != 0 and was_long == long  # on its side
+    reduces: bool = magnitude < magnitude_before and (stays or magnitude == 0)
+    accrued: int256 = moved
+    if flat and magnitude_before != 0:
+        accrued, moved = flat_bucket._accrued(
+            member.tail,
+            was_long,
+            size_before,
+            unsafe_sub(size_before, size) if stays else size_before,
+            deal.funding_index,
+        )
 
-    rest: IClearinghouse.Health = margin._health_without(side.account, owner, market)
-    choice: uint256 = before.position.choice
-    size: int256 = before.size + side.delta
+    assert reduces or not side.reduce_only, "order: would not reduce"
+    assert reduces or side.opening or deal.notional >= deal.min_notional, "trade: below least notional"
+    # rounded up; a notional is a quotient by 1e18 and a fee has 16 bits
+    fee: uint256 = unsafe_mul(
+        unsafe_div(unsafe_add(unsafe_mul(deal.notional, side.fee_ppm), FEE_UNIT - 1), FEE_UNIT),
+        ledger.MICRO,
+    )
+    started: bool = owner.flags & ledger.STARTED != 0
+    # nothing is opened under liquidation: the loss weights fixed at its start name all its markets and sides
+    assert reduces or not started, "account: under liquidation"
+    class_in_force: uint256 = 0
+    others: IClearinghouse.Health = empty(IClearinghouse.Health)
+    others.equity = owner.cash
+    others.equity_im = owner.cash
+    if owner.markets != 0 and owner.markets != deal.market:
+        others = margin._health_without(side.account, owner, deal.market)
+    choice: uint256 = member.head >> 176 & 7
+    worth: int256 = 0
+    notional: uint256 = 0
     im: uint256 = 0
     mm: uint256 = 0
-    class_in_force: uint256 = 0
-    im, mm, class_in_force = market_terms._margins(
-        market, self._notional_up(size, state.mark), choice, terms.max_class
-    )
-    gained: int256 = before.member.accrued + side.cash + fixed_point._value_down(size, state.mark)
-    started: bool = owner.flags & ledger.STARTED != 0
-    if rest.equity_im + gained - convert(fee, int256) < convert(rest.im + im, int256):
+    worth, notional = fixed_point._value_and_notional(magnitude, long, deal.mark)
+    im, mm, class_in_force = market_terms._margins(deal.brackets, notional, choice, deal.max_class)
+    gained: int256 = accrued + side.cash + worth
+    if others.equity_im + gained - convert(fee, int256) < convert(others.im + im, int256):
         assert reduces and not side.opening, "margin: below initial"
-        equity_before: int256 = (
-            rest.equity + before.member.accrued + fixed_point._value_down(before.size, state.mark)
+        worth, notional = fixed_point._value_and_notional(
+            magnitude_before, was_long, deal.mark
         )
-        equity_after: int256 = rest.equity + gained
+        equity_before: int256 = others.equity + accrued + worth
+        # E1 * MM0 >= E0 * MM1, the fee capped so that it holds; without equity E1 >= E0, and no fee
+        needed: int256 = equity_before
         if equity_before >= 0:
-            # E1 * MM0 >= E0 * MM1, the fee capped so that it holds
-            mm_before: uint256 = market_terms._margins(
-                market, self._notional_up(before.size, state.mark), choice, terms.max_class
-            )[1]
-            needed: uint256 = fixed_point._mul_div_up(
-                convert(equity_before, uint256), rest.mm + mm, rest.mm + mm_before
+            mm_before: uint256 = market_terms._margins(deal.brackets, notional, choice, deal.max_class)[1]
+            needed = convert(
+                fixed_point._mul_div_up(
+                    convert(equity_before, uint256), others.mm + mm, others.mm + mm_before
+                ),
+                int256,
             )
-            assert equity_after >= convert(needed, int256), "margin: ratio worsened"
-            spare: uint256 = convert(equity_after, uint256) - needed
-            fee = min(fee, spare // ledger.MICRO * ledger.MICRO)
         else:
             assert started, "account: start auction first"
-            assert equity_after >= equity_before, "margin: ratio worsened"
             fee = 0
-    else:
-        assert not (started and side.opening), "account: under liquidation"
-    portfolio._move(
-        side.account,
-        owner,
-        market,
-        state,
-        class_in_force,
-        before,
-        side.delta,
-        side.price,
-        side.cash,
-        fee,
-    )
-    return reduces, started, fee
+        spare: int256 = others.equity + gained - needed
+        assert spare >= 0, "margin: ratio worsened"
+        fee = min(fee, convert(spare, uint256) // ledger.MICRO * ledger.MICRO)
 
-
-@internal
-@pure
-def _notional_up(size: int256, mark: uint256) -> uint256:
-    """
-    @dev |size| * mark in wad, rounded up.
-    """
-    return fixed_point._mul_div_up(fixed_point._magnitude(size), mark, fixed_point.WAD)
-
-
-@internal
-@pure
-def _reduces(size: int256, delta: int256) -> bool:
-    """
-    @dev Whether a change makes a position smaller without flipping it.
-    """
-    if size > 0:
-        return delta < 0 and size + delta >= 0
-    return size < 0 and delta > 0 and size + delta <= 0
-
-
-@internal
-@pure
-def _assert_near(price: uint256, mark: uint256, band_ppm: uint256, reason: String[32]):
-    """
-    @dev |price - mark| <= band * mark.
-    """
-    distance: uint256 = price - mark if price > mark else mark - price
-    assert distance * fixed_point.PPM <= mark * band_ppm, reason
+    entry: uint256 = entry_tick._decode(entry_code)
+    new_entry: uint256 = entry
+    leverage_class: uint256 = member.head >> 173 & 7
+    if not reduces:
+        # opened, flipped or increased
+        entry_code = portfolio._new_entry(
+            magnitude_before if stays else 0,
+            entry,
+            entry_code,
+            magnitude,
+            long,
+            deal.price,
+        )
+        new_entry = entry_tick._decode(entry_code)
+        leverage_class = class_in_force
+        if magnitude_before == 0:
+            owner = ledger._with_market(owner, deal.market)
+    elif magnitude == 0:
+        owner = ledger._without_market(owner, deal.market)
+        new_entry = 0
+    interest: uint256 = 0
+    if flat:
+        flat, interest = flat_bucket._replace(
+            side.account,
+            deal.market,
+            member,
+            entry,
+            magnitude,
+            long,
+            entry_code,
+            new_entry,
+            leverage_class,
+            deal.funding_index,
+        )
+        if flat:
+            portfolio._book(
+                side.account, owner, deal.market, size, new_entry, moved + side.cash, fee
+            )
+    if not flat:
+        portfolio._change(
+            side.account, owner, deal.market, size, entry_code, leverage_class, side.cash, fee
+        )
+    return Outcome(reduces=reduces, started=started, fee=fee, interest=interest)
 
 
 @internal
 @view
-def _assert_interest(market: uint256, cap: uint256, long_before: uint256, short_before: uint256):
+def _indexed(account: uint256, market: uint256) -> (int256, int256, uint256):
     """
-    @dev Neither side may grow beyond the cap; what does not grow always passes.
+    @dev Size, accrued cash and entry code of a position by the general rules of the ADL index.
     """
-    long: uint256 = 0
-    short: uint256 = 0
-    long, short = ledger._interest(market)
-    assert long <= max(cap, long_before), "market: open interest cap"
-    assert short <= max(cap, short_before), "market: open interest cap"
+    before: portfolio.Before = portfolio._before(account, market, ledger._market(market))
+    return before.size, before.member.accrued, before.member.entry_code
+
+
+@internal
+@pure
+def _is_near(price: uint256, mark: uint256, band_ppm: uint256) -> bool:
+    """
+    @dev |price - mark| <= band * mark; a mark has 96 bits, a band 26.
+    """
+    distance: uint256 = unsafe_sub(price, mark) if price > mark else unsafe_sub(mark, price)
+    return distance * fixed_point.PPM <= unsafe_mul(mark, band_ppm)

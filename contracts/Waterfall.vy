@@ -275,6 +275,9 @@ def _room(layer: uint256, held: uint256, since: uint256, weights: uint256) -> ui
         room, self._less(limit, self._less(rolling_limit._used(self._used[layer][0]), released))
     )
 
+    if weights == 0:
+        # a loss that no market can be named for may not have more than one market could
+        room = min(room, base * self._limits[layer].market_ppm // PPM)
     for i: uint256 in range(10):
         market: uint256 = 0
         share: uint256 = 0

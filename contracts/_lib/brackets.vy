@@ -13,6 +13,7 @@ from contracts._lib import fixed_point
 
 
 RATE_UNIT_PPM: constant(uint256) = 10
+SCALE: constant(uint256) = fixed_point.PPM // RATE_UNIT_PPM
 
 
 @internal
@@ -21,12 +22,16 @@ def _requirements(word: uint256, notional: uint256) -> (uint256, uint256):
     """
     @dev Initial and maintenance requirement (wad, rounded up) of a notional (wad), without stress or class.
     """
-    scale: uint256 = fixed_point.PPM // RATE_UNIT_PPM
-    if notional <= (word >> 80 & (2**48 - 1)) * fixed_point.WAD:
+    if notional <= unsafe_mul(word >> 80 & (2**48 - 1), fixed_point.WAD):
         # nearly all positions stand in the first bracket
+        # and notional < 2**108, so no product leaves 256 bits; a + SCALE - 1 over SCALE is a / SCALE rounded up
         return (
-            fixed_point._mul_div_up(notional, word >> 48 & (2**16 - 1), scale),
-            fixed_point._mul_div_up(notional, word >> 64 & (2**16 - 1), scale),
+            unsafe_div(
+                unsafe_add(unsafe_mul(notional, word >> 48 & (2**16 - 1)), SCALE - 1), SCALE
+            ),
+            unsafe_div(
+                unsafe_add(unsafe_mul(notional, word >> 64 & (2**16 - 1)), SCALE - 1), SCALE
+            ),
         )
     im_sum: uint256 = 0
     mm_sum: uint256 = 0
@@ -42,7 +47,7 @@ def _requirements(word: uint256, notional: uint256) -> (uint256, uint256):
         im_sum += part * (rest >> 48 & (2**16 - 1))
         mm_sum += part * (rest >> 64 & (2**16 - 1))
         rest >>= 80
-    return fixed_point._div_up(im_sum, scale), fixed_point._div_up(mm_sum, scale)
+    return fixed_point._div_up(im_sum, SCALE), fixed_point._div_up(mm_sum, SCALE)
 
 
 @internal

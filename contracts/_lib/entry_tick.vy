@@ -23,14 +23,28 @@ def _encode(price: uint256, up: bool) -> uint256:
     """
     @dev Code of a price, rounded up (longs) or down (shorts): never a better entry than the true one.
     """
+    return self._encode_near(price, up, 0)
+
+
+@internal
+@pure
+def _encode_near(price: uint256, up: bool, near: uint256) -> uint256:
+    """
+    @dev `_encode`, given the code of a price that probably has the same exponent: it saves the search for it.
+    """
     assert price != 0, "entry: zero price"
-    e: uint256 = bits._highest(price)
+    e: uint256 = near >> MANTISSA_BITS
+    if price >> e != 1:
+        e = bits._highest(price)
+    # e < 256; the leading one of the price adds 1 to the exponent, which starts one lower
+    base: uint256 = unsafe_sub(e, 1) << MANTISSA_BITS
     if e <= MANTISSA_BITS:
-        return (e << MANTISSA_BITS) + (price << (MANTISSA_BITS - e)) - (1 << MANTISSA_BITS)
-    bit_shift: uint256 = e - MANTISSA_BITS
-    code: uint256 = (e << MANTISSA_BITS) + (price >> bit_shift) - (1 << MANTISSA_BITS)
-    if up and (price >> bit_shift) << bit_shift != price:
-        code += 1
+        return unsafe_add(base, price << unsafe_sub(MANTISSA_BITS, e))
+    bit_shift: uint256 = unsafe_sub(e, MANTISSA_BITS)
+    significand: uint256 = price >> bit_shift
+    code: uint256 = unsafe_add(base, significand)
+    if up and significand << bit_shift != price:
+        code = unsafe_add(code, 1)
     assert code <= CODE_MAX, "entry: price too large"
     return code
 

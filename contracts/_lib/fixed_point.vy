@@ -87,3 +87,16 @@ def _value_down(size: int256, price: uint256) -> int256:
     @dev size * price in wad, rounded down: what a position is worth, or the cash that pays for it.
     """
     return self._floor_div(size * convert(price, int256), convert(WAD, int256))
+
+
+@internal
+@pure
+def _value_and_notional(magnitude: uint256, long: bool, price: uint256) -> (int256, uint256):
+    """
+    @dev Signed size * price rounded down, and its magnitude rounded up, in wad.
+    """
+    product: uint256 = magnitude * price
+    down: uint256 = unsafe_div(product, WAD)
+    up: uint256 = unsafe_add(down, convert(unsafe_mul(down, WAD) != product, uint256))
+    # a quotient by 1e18 fits int256
+    return convert(down, int256) if long else unsafe_sub(0, convert(up, int256)), up

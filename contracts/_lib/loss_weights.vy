@@ -26,6 +26,28 @@ struct LegLoss:
 
 @internal
 @pure
+def _with_margins(
+    legs: DynArray[LegLoss, 10], margins: DynArray[uint256, 10]
+) -> DynArray[LegLoss, 10]:
+    """
+    @dev Losses against entry, and what they leave of the maintenance margin unexplained in proportion to each
+         leg's part of it. An account that lost its way down to MM has lost about that much; one that took its
+         profits out before has not, and a tiny losing leg must not send its whole loss to the wrong market.
+    """
+    mm: uint256 = 0
+    lost: uint256 = 0
+    for i: uint256 in range(len(legs), bound=FIELDS):
+        mm += margins[i]
+        lost += legs[i].loss
+    spread: DynArray[LegLoss, 10] = legs
+    if lost < mm:
+        for i: uint256 in range(len(legs), bound=FIELDS):
+            spread[i].loss += (mm - lost) * margins[i] // mm
+    return spread
+
+
+@internal
+@pure
 def _pack(legs: DynArray[LegLoss, 10]) -> uint256:
     """
     @dev Shares in proportion to the losses, rounded down; what rounding leaves goes to the largest.

@@ -164,14 +164,6 @@ def _replace(
     changed.leverage_class = leverage_class
     changed.long = long
     key: uint256 = ledger._bucket_key(market, long, leverage_class, changed.tick)
-    n: uint256 = size * entry_tick._decode(entry_code) // fixed_point.WAD
-    if key == old_key and member.shares != 0 and size != 0 and not ledger._is_touched(key):
-        # the common case: the same bucket, and no ADL in it yet
-        ledger._move_in_flat_bucket(key, member.shares, member.n, size, n)
-        ledger._shift_interest(market, long, member.shares, size)
-        changed.shares = size
-        changed.k = (-funding_index if long else funding_index) + 1
-        return changed
     if member.shares != 0:
         self._leave(market, old_key, member, funding_index)
     changed.shares = 0
@@ -338,7 +330,7 @@ def _score_ray(leverage_class: uint256, tick: uint256, long: bool, mark: uint256
     roe: int256 = convert(mark, int256) - edge
     if not long:
         roe = -roe
-    leverage: int256 = convert(market_terms.LEVERAGES[leverage_class], int256)
+    leverage: int256 = convert(market_terms._leverage(leverage_class), int256)
     ray: int256 = convert(fixed_point.RAY, int256)
     if roe >= 0:
         return roe * ray * leverage // edge

@@ -160,7 +160,7 @@ def _rematch_leg(
     state: ledger.Market = ledger._market(market)
     before: portfolio.Before = portfolio._before(account, market, state)
     winners_long: bool = before.size < 0
-    portfolio._assert_unlocked(state, winners_long)
+    ledger._assert_unlocked(state.status, winners_long)
     wanted: uint256 = min(limit, before.member.size)
     matched: uint256 = 0
     used: uint256 = 0
@@ -273,21 +273,22 @@ def _freeze_others(account: uint256, owner: ledger.Account, listed: uint256):
 @internal
 def _freeze_leg(account: uint256, market: uint256, winners_long: bool, uncovered: uint256):
     """
-    @dev Adds one leg to the job.
+    @dev Adds one leg to the job. Without a price nobody is charged or re-matched in a market: its leg stays, and
+         what its winners would have paid is not shifted to others.
     """
     state: ledger.Market = ledger._fresh_market(market)
-    assert state.status & ledger.PRICED != 0, "oracle: no price"
+    if state.status & ledger.PRICED == 0:
+        return
     state.status |= ledger.FUNDING_FROZEN
     ledger._store_clock(market, state)
     resolve_job.legs[resolve_job.job.legs] = resolve_job.JobLeg(
         market=market, mark=state.mark, winners_long=winners_long, uncovered=uncovered, profit=0, eta=0
     )
     resolve_job.job.legs += 1
-    position: ledger.Position = ledger._position(account, market)
     log IClearinghouse.LegFrozen(
         account=account,
         market=market,
-        size=fixed_point._signed(position.shares, winners_long),
+        size=portfolio._before(account, market, state).size,
         mark=state.mark,
         funding_index=state.funding_index,
         uncovered=uncovered,

@@ -29,6 +29,7 @@ ISOLATED: constant(uint256) = 1
 STARTED: constant(uint256) = 2
 LOCKED: constant(uint256) = 4
 MAX_MARKETS: constant(uint256) = 10
+MARKETS: constant(uint256) = 2**80 - 1  # the list, from bit 128
 
 
 struct Account:
@@ -72,6 +73,7 @@ struct Bucket:
 PRICED: constant(uint256) = 1  # the last poke found a price
 LONGS_LOCKED: constant(uint256) = 2  # a haircut is under way on this side
 SHORTS_LOCKED: constant(uint256) = 4
+LOCKS: constant(uint256) = LONGS_LOCKED | SHORTS_LOCKED
 FUNDING_FROZEN: constant(uint256) = 8  # a frozen resolve is under way in this market
 
 
@@ -94,6 +96,7 @@ tick_words: HashMap[uint256, uint256]  # bucket key >> 8: which of 256 ticks are
 tick_summaries: HashMap[uint256, uint256]  # market << 1 | long: 5 classes x 32 bits over tick_words
 
 MICRO: constant(uint256) = 10**12  # wad per micro quote unit
+INTEREST: constant(uint256) = 2**100 - 1  # one side's field
 
 market_pulse: HashMap[uint256, uint256]
 market_interest: HashMap[uint256, uint256]
@@ -118,8 +121,8 @@ def _account(account: uint256) -> Account:
     """
     word: uint256 = self.account_words[account]
     return Account(
-        cash=bits._sign_extend(word, 128),
-        markets=word >> 128 & (2**80 - 1),
+        cash=convert(convert(word << 128, bytes32), int256) >> 128,
+        markets=word >> 128 & MARKETS,
         count=word >> 208 & 15,
         flags=word >> 212 & 7,
     )
@@ -150,12 +153,12 @@ def _with_market(state: Account, market: uint256) -> Account:
     """
     @dev Adds a market to the account's list if it is not there.
     """
-    changed: Account = state
     for i: uint256 in range(state.count, bound=MAX_MARKETS):
         if self._market_at(state.markets, i) == market:
-            return changed
+            return state
     limit: uint256 = 1 if state.flags & ISOLATED != 0 else MAX_MARKETS
     assert state.count < limit, "account: too many markets"
+    changed: Account = state
     changed.markets = state.markets | market << (8 * state.count)
     changed.count = state.count + 1
     return changed
@@ -300,14 +303,19 @@ def _is_touched(key: uint256) -> bool:
 
 
 @internal
-def _move_in_flat_bucket(key: uint256, shares: uint256, n: uint256, new_shares: uint256, new_n: uint256):
+def _move_in_flat_bucket(
+    key: uint256, shares: uint256, n: uint256, new_shares: uint256, new_n: uint256
+) -> uint256:
     """
-    @dev Replaces one member's shares and n in a bucket that never saw ADL: its T and N are exact sums.
+    @dev Replaces one member's shares and n in a bucket that never saw ADL, where T and N are exact sums, so that
+         they hold what is taken out. Returns the word.
     """
-    word: uint256 = self.bucket_words[key][0] - (shares | n << 120)
-    assert (word & (2**120 - 1)) + new_shares < 2**120, "bucket: too large"
-    assert (word >> 120) + new_n < 2**120, "bucket: basis too large"
-    self.bucket_words[key][0] = word + (new_shares | new_n << 120)
+    word: uint256 = unsafe_sub(self.bucket_words[key][0], shares | n << 120)
+    assert unsafe_add(word & (2**120 - 1), new_shares) < 2**120, "bucket: too large"
+    assert unsafe_add(word >> 120, new_n) < 2**120, "bucket: basis too large"
+    word = unsafe_add(word, new_shares | new_n << 120)
+    self.bucket_words[key][0] = word
+    return word
 
 
 @internal
@@ -380,6 +388,15 @@ def _market(market: uint256) -> Market:
 
 
 @internal
+@pure
+def _assert_unlocked(status: uint256, long: bool):
+    """
+    @dev Between the sum of profits and the end of a haircut nobody enters or leaves the winning side.
+    """
+    assert status & (LONGS_LOCKED if long else SHORTS_LOCKED) == 0, "adl: side locked"
+
+
+@internal
 @view
 def _fresh_market(market: uint256) -> Market:
     """
@@ -439,13 +456,17 @@ def _shift_interest(market: uint256, long: bool, before: uint256, after: uint256
 
 
 @internal
-def _add_trading_fees(market: uint256, amount: uint256):
+def _add_to_interest(market: uint256, change: uint256, fees: uint256) -> uint256:
     """
-    @dev Books fees (wad, whole micro units) in the word that a trade writes anyway.
+    @dev Adds what the sides of a trade left to add to open interest (modulo 2**256) and its fees (wad, whole micro
+         units), and returns the word.
     """
-    total: uint256 = (self.market_interest[market] >> 200) + amount // MICRO
+    word: uint256 = unsafe_add(self.market_interest[market], change)
+    total: uint256 = (word >> 200) + fees // MICRO
     assert total < 2**56, "fees: sweep first"
-    self.market_interest[market] = self.market_interest[market] & (2**200 - 1) | total << 200
+    word = word & (2**200 - 1) | total << 200
+    self.market_interest[market] = word
+    return word
 
 
 @internal

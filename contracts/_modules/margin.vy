@@ -33,7 +33,8 @@ def _leg(account: uint256, market: uint256, state: ledger.Market) -> IClearingho
     im: uint256 = 0
     mm: uint256 = 0
     class_now: uint256 = 0
-    im, mm, class_now = market_terms._margins(market, notional, position.choice, terms.max_class)
+    brackets_word: uint256 = ledger.market_brackets[market]
+    im, mm, class_now = market_terms._margins(brackets_word, notional, position.choice, terms.max_class)
     return IClearinghouse.Leg(
         size=size,
         entry=entry_tick._decode(member.entry_code) if member.size != 0 else 0,
@@ -43,7 +44,7 @@ def _leg(account: uint256, market: uint256, state: ledger.Market) -> IClearingho
         notional=notional,
         mm=mm,
         im=im,
-        mm_rate_ppm=brackets._marginal_mm_ppm(ledger.market_brackets[market], notional),
+        mm_rate_ppm=brackets._marginal_mm_ppm(brackets_word, notional),
         leverage_class=position.leverage_class,
     )
 

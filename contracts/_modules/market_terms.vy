@@ -18,7 +18,7 @@ from interfaces import IClearinghouse
 uses: ledger
 
 
-LEVERAGES: constant(uint256[5]) = [1, 2, 5, 10, 20]
+LEVERAGES: constant(uint256) = 1 | 2 << 8 | 5 << 16 | 10 << 24 | 20 << 32  # a byte per class
 CLASSES: constant(uint256) = 5
 P_MIN: constant(uint256) = 10**21  # ray: 1e-6, below which a bucket starts a new epoch
 FEE_MAX_PPM: constant(uint256) = 10_000
@@ -144,18 +144,18 @@ def _config(market: uint256) -> IClearinghouse.MarketConfig:
 
 
 @internal
-@view
-def _class_choice(choice: uint256, max_class: uint256) -> uint256:
+@pure
+def _leverage(leverage_class: uint256) -> uint256:
     """
-    @dev The class an account chose; the market's largest if it never chose or the market allows less now.
+    @dev Times that a class stands for.
     """
-    return max_class if choice == 0 else min(choice - 1, max_class)
+    return LEVERAGES >> unsafe_mul(8, leverage_class) & 255
 
 
 @internal
-@view
+@pure
 def _margins(
-    market: uint256, notional: uint256, choice: uint256, max_class: uint256
+    brackets_word: uint256, notional: uint256, choice: uint256, max_class: uint256
 ) -> (uint256, uint256, uint256):
     """
     @dev Initial and maintenance margin (wad, rounded up) of a position, IM = max(N / L, bracket IM), and the class
@@ -163,11 +163,17 @@ def _margins(
     """
     im: uint256 = 0
     mm: uint256 = 0
-    im, mm = brackets._requirements(ledger.market_brackets[market], notional)
-    class_now: uint256 = self._class_choice(choice, max_class)
-    by_class: uint256 = fixed_point._div_up(notional, LEVERAGES[class_now])
+    im, mm = brackets._requirements(brackets_word, notional)
+    # the class an account chose; the market's largest if it never chose or the market allows less now
+    class_now: uint256 = max_class
+    if choice != 0:
+        class_now = min(unsafe_sub(choice, 1), max_class)
+    leverage: uint256 = LEVERAGES >> unsafe_mul(8, class_now) & 255
+    # a notional is a quotient by 1e18, im below it, and leverage 1 to 20
+    by_class: uint256 = unsafe_div(unsafe_add(notional, unsafe_sub(leverage, 1)), leverage)
     for _: uint256 in range(CLASSES):
-        if class_now == 0 or LEVERAGES[class_now] * im <= notional:
+        if unsafe_mul(leverage, im) <= notional or class_now == 0:
             break
-        class_now -= 1
+        class_now = unsafe_sub(class_now, 1)
+        leverage = LEVERAGES >> unsafe_mul(8, class_now) & 255
     return max(im, by_class), mm, class_now

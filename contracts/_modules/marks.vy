@@ -40,20 +40,19 @@ def _peek(market: uint256) -> (ledger.Market, uint256):
     if state.block == block.number:
         return state, 0
     assert state.time != 0, "market: unknown"
-    elapsed: uint256 = block.timestamp - state.time
-    accrues: bool = state.status & (ledger.PRICED | ledger.FUNDING_FROZEN) == ledger.PRICED
-    if accrues and elapsed != 0 and state.rate_ppb != 0:
-        # mark (1e18) * rate (1e9 per hour) = 1e27 per hour
-        state.funding_index += fixed_point._floor_div(
-            convert(state.mark * elapsed, int256) * state.rate_ppb, 3_600
-        )
     window: uint256 = 0
     steps: uint256 = block.timestamp // BUCKET_SECONDS - state.time // BUCKET_SECONDS
+    since: uint256 = state.time
     if steps != 0:
+        # the old rate holds to the end of its five minutes, however late the poke
+        since = (state.time // BUCKET_SECONDS + 1) * BUCKET_SECONDS
+        state.funding_index += self._flow(state, since - state.time)
         state, window = self._next_rate(market, state, steps)
+    state.funding_index += self._flow(state, block.timestamp - since)
     price: uint256 = 0
     priced: bool = False
-    price, priced = staticcall ORACLE.read(market)
+    # an address without code returns no data, which does not decode
+    price, priced = staticcall ORACLE.read(market, skip_contract_check=True)
     if priced:
         state.mark = price
         state.status |= ledger.PRICED
@@ -65,22 +64,33 @@ def _peek(market: uint256) -> (ledger.Market, uint256):
 
 
 @internal
-def _poke(market: uint256) -> ledger.Market:
+@pure
+def _flow(state: ledger.Market, elapsed: uint256) -> int256:
     """
-    @dev Stores the mark of this block once and returns the market's state.
+    @dev What F gains in `elapsed` seconds at the stored rate and mark.
+    """
+    if state.status & (ledger.PRICED | ledger.FUNDING_FROZEN) != ledger.PRICED or state.rate_ppb == 0:
+        return 0
+    # mark (1e18) * rate (1e9 per hour) = 1e27 per hour
+    return fixed_point._floor_div(convert(state.mark * elapsed, int256) * state.rate_ppb, 3_600)
+
+
+@internal
+def _poke(market: uint256):
+    """
+    @dev Stores the mark of this block once.
     """
     clock: uint256 = ledger.market_clock[market]
+    if clock & (2**40 - 1) == block.number:
+        return
     state: ledger.Market = empty(ledger.Market)
     window: uint256 = 0
     state, window = self._peek(market)
-    if clock & (2**40 - 1) == block.number:
-        return state
     if (clock >> 40 & (2**40 - 1)) // BUCKET_SECONDS != block.timestamp // BUCKET_SECONDS:
         ledger.premium_windows[market] = window
         log IClearinghouse.FundingRateSet(market=market, rate_ppb=state.rate_ppb)
     ledger._store_pulse(market, state)
     ledger._store_clock(market, state)
-    return state
 
 
 @internal

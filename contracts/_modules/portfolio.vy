@@ -32,55 +32,9 @@ def _before(account: uint256, market: uint256, state: ledger.Market) -> Before:
     member: adl_index.Member = adl_index._member(market, position, state.funding_index)
     assert member.current, "adl: sync first"
     if position.shares != 0:
-        self._assert_unlocked(state, position.long)
+        ledger._assert_unlocked(state.status, position.long)
     return Before(
         size=fixed_point._signed(member.size, not position.long), position=position, member=member
-    )
-
-
-@internal
-@pure
-def _assert_unlocked(state: ledger.Market, long: bool):
-    """
-    @dev Between the sum of profits and the end of a haircut nobody enters or leaves the winning side.
-    """
-    lock: uint256 = ledger.LONGS_LOCKED if long else ledger.SHORTS_LOCKED
-    assert state.status & lock == 0, "adl: side locked"
-
-
-@internal
-def _move(
-    account: uint256,
-    owner: ledger.Account,
-    market: uint256,
-    state: ledger.Market,
-    class_in_force: uint256,
-    before: Before,
-    delta: int256,
-    price: uint256,
-    cash: int256,
-    fee: uint256,
-) -> ledger.Account:
-    """
-    @dev Changes size by `delta` at `price` (for the entry) and cash by `cash` - `fee`. Opening and increasing set the
-         entry and the class; reducing keeps both.
-    """
-    size: int256 = before.size + delta
-    magnitude: uint256 = fixed_point._magnitude(size)
-    opens: bool = before.size == 0 or (before.size > 0) != (size > 0)
-    if size == 0 or not opens and magnitude <= before.member.size:
-        return self._shrink(account, owner, market, state, before, size, cash, fee)
-    return self._store(
-        account,
-        ledger._with_market(owner, market),
-        market,
-        state,
-        before,
-        size,
-        self._average_entry(before, delta, price, magnitude, size > 0, opens),
-        class_in_force,
-        cash,
-        fee,
     )
 
 
@@ -105,7 +59,7 @@ def _shrink(
         account,
         changed,
         market,
-        state,
+        state.funding_index,
         before,
         size,
         before.member.entry_code,
@@ -120,7 +74,7 @@ def _store(
     account: uint256,
     owner: ledger.Account,
     market: uint256,
-    state: ledger.Market,
+    funding_index: int256,
     before: Before,
     size: int256,
     entry_code: uint256,
@@ -131,10 +85,6 @@ def _store(
     """
     @dev Writes account, position and buckets, and logs the result; accrued cash is written back here.
     """
-    changed: ledger.Account = owner
-    changed.cash += before.member.accrued + cash - convert(fee, int256)
-    if size != 0:
-        self._assert_unlocked(state, size > 0)
     ledger._store_position(
         account,
         market,
@@ -146,15 +96,65 @@ def _store(
             size > 0,
             entry_code,
             leverage_class,
-            state.funding_index,
+            funding_index,
         ),
     )
+    entry: uint256 = entry_tick._decode(entry_code) if size != 0 else 0
+    return self._book(account, owner, market, size, entry, before.member.accrued + cash, fee)
+
+
+@internal
+def _change(
+    account: uint256,
+    owner: ledger.Account,
+    market: uint256,
+    size: int256,
+    entry_code: uint256,
+    leverage_class: uint256,
+    cash: int256,
+    fee: uint256,
+) -> ledger.Account:
+    """
+    @dev Gives a position another size, entry and class.
+    """
+    state: ledger.Market = ledger._market(market)
+    if size != 0:
+        ledger._assert_unlocked(state.status, size > 0)
+    return self._store(
+        account,
+        owner,
+        market,
+        state.funding_index,
+        self._before(account, market, state),
+        size,
+        entry_code,
+        leverage_class,
+        cash,
+        fee,
+    )
+
+
+@internal
+def _book(
+    account: uint256,
+    owner: ledger.Account,
+    market: uint256,
+    size: int256,
+    entry: uint256,
+    cash: int256,
+    fee: uint256,
+) -> ledger.Account:
+    """
+    @dev Changes the cash of an account by `cash` - `fee` and logs what its position has become.
+    """
+    changed: ledger.Account = owner
+    changed.cash += cash - convert(fee, int256)
     ledger._store_account(account, changed)
     log IClearinghouse.PositionChanged(
         account=account,
         market=market,
         size=size,
-        entry=entry_tick._decode(entry_code) if size != 0 else 0,
+        entry=entry,
         cash=changed.cash,
         fee=fee,
     )
@@ -163,20 +163,19 @@ def _store(
 
 @internal
 @pure
-def _average_entry(
-    before: Before, delta: int256, price: uint256, magnitude: uint256, long: bool, opens: bool
+def _new_entry(
+    before: uint256, entry: uint256, code: uint256, after: uint256, long: bool, price: uint256
 ) -> uint256:
     """
-    @dev Code of the new average entry: the fill price on opening or flipping, the weighted mean on increasing.
+    @dev Code of the entry of a position that opened (before = 0), flipped (the same) or increased to `after`: the
+         mean of its entry so far (wad, and its code) and the price of what was added.
     """
-    if opens:
-        return entry_tick._encode(price, long)
-    basis: uint256 = (
-        before.member.size * entry_tick._decode(before.member.entry_code)
-        + fixed_point._magnitude(delta) * price
-    )
-    average: uint256 = fixed_point._div_up(basis, magnitude) if long else basis // magnitude
-    return entry_tick._encode(average, long)
+    if before == 0:
+        return entry_tick._encode_near(price, long, code)
+    # increased: after > before; the products are below 2**248 where sizes fit a position
+    basis: uint256 = before * entry + unsafe_sub(after, before) * price
+    average: uint256 = fixed_point._div_up(basis, after) if long else basis // after
+    return entry_tick._encode_near(average, long, code)
 
 
 @internal
@@ -188,7 +187,7 @@ def _sync(account: uint256, market: uint256, state: ledger.Market):
     position: ledger.Position = ledger._position(account, market)
     if position.shares == 0:
         return
-    self._assert_unlocked(state, position.long)
+    ledger._assert_unlocked(state.status, position.long)
     member: adl_index.Member = adl_index._member(market, position, state.funding_index)
     if member.current or member.shares == 0:
         before: Before = Before(

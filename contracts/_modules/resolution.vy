@@ -26,6 +26,7 @@ MAX_SKIPPED: constant(uint256) = 16
 MAX_HOLES: constant(uint256) = 256
 REFREEZE_AFTER: constant(uint256) = 600
 PHASE_HAIRCUT: constant(uint256) = 1
+DISCOUNT_MAX_PPM: constant(uint256) = 100_000  # the ledger re-matches no worse than this
 
 # state
 resolving: uint256  # account of the frozen resolve in progress; 0: none
@@ -43,8 +44,10 @@ def _resolve(max_buckets: uint256) -> bool:
 
     moved: bool = False
     account, moved = self._next_urgent()
-    if account == 0 and not moved:
+    if account == 0:
+        cleared: bool = moved
         account, moved = self._next()
+        moved = moved or cleared
     if account == 0:
         assert moved, "liquidation: nothing to resolve"
         return False
@@ -77,8 +80,11 @@ def _next_urgent() -> (uint256, bool):
         if account == 0:
             break
         self._sync_and_retest(account)
-        if auctions._load(account).urgent_place != 0:
+        if auctions._load(account).urgent_place == 0:
+            continue
+        if self._can_resolve(account):
             return account, True
+        self._leave_urgent(account)
     return 0, moved
 
 
@@ -128,11 +134,8 @@ def _sync_and_retest(account: uint256) -> bool:
 @view
 def _can_resolve(account: uint256) -> bool:
     """
-    @dev A bankrupt account needs the price of every leg, a solvent one of any leg.
+    @dev Some leg has a price: the others wait for theirs, and hold up neither it nor anybody else.
     """
-    health: IClearinghouse.Health = neighbours._health(account)
-    if health.priced or health.equity < 0:
-        return health.priced
     markets: DynArray[uint256, 10] = neighbours._markets(account)
     for market: uint256 in markets:
         mark: uint256 = 0
@@ -141,6 +144,17 @@ def _can_resolve(account: uint256) -> bool:
         if priced:
             return True
     return False
+
+
+@internal
+def _leave_urgent(account: uint256):
+    """
+    @dev Back to waiting by start time: nothing can be done for it now. The next touch re-tests it.
+    """
+    record: auctions.Record = auctions._load(account)
+    resolve_queue._remove(resolve_queue.Lane.URGENT, record.urgent_place)
+    record.urgent_place = 0
+    auctions._save(account, record)
 
 
 @internal
@@ -171,9 +185,10 @@ def _rematch(account: uint256, max_buckets: uint256) -> bool:
         leg: IClearinghouse.Leg = neighbours._leg(account, market)
         if not leg.priced or leg.size == 0:
             continue
-        discount_ppm: uint256 = (
-            take_formula._margin_share_ppm(health.equity, health.mm, leg.mm, leg.notional) // 2
+        share_ppm: uint256 = take_formula._margin_share_ppm(
+            health.equity, health.mm, leg.mm, leg.notional
         )
+        discount_ppm: uint256 = min(share_ppm // 2, DISCOUNT_MAX_PPM)
         wanted: uint256 = take_formula._restoring_notional(
             health.equity, health.mm, leg.notional, leg.mm_rate_ppm, discount_ppm, params.kappa_ppm
         )
@@ -206,7 +221,7 @@ def _refreeze(account: uint256):
     if block.timestamp < job.started + REFREEZE_AFTER or job.phase == PHASE_HAIRCUT:
         return
     health: IClearinghouse.Health = neighbours._health(account)
-    if health.equity >= 0 or not health.priced:
+    if health.equity >= 0 or not self._can_resolve(account):
         return
     reserved: uint256 = retest._reserve(account, convert(-health.equity, uint256))
     extcall neighbours.CLEARINGHOUSE.adl_begin(account, reserved, auctions._weights[account])
@@ -215,12 +230,16 @@ def _refreeze(account: uint256):
 @internal
 def _deleverage(account: uint256, max_buckets: uint256) -> bool:
     """
-    @dev Steps the frozen resolve; at its end the account is flat and is finished like any other.
+    @dev Steps the frozen resolve. At its end the account is flat and is finished like any other, or it keeps legs
+         without a price and waits for them at the back of the queue.
     """
     if not extcall neighbours.CLEARINGHOUSE.adl_step(max_buckets):
         return False
     self.resolving = 0
-    return retest._retest(account, auctions._load(account), neighbours._health(account), False)
+    if retest._retest(account, auctions._load(account), neighbours._health(account), False):
+        return True
+    self._requeue(account)
+    return False
 
 
 @internal

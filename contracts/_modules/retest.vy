@@ -50,8 +50,7 @@ def _retest(
     elif record.reserving:
         self._reserve(account, 0)
         updated.reserving = False
-    # without a price of every leg there can be no frozen resolve: nothing urgent to do
-    urgent: bool = not fits and health.priced
+    urgent: bool = not fits
     if urgent and record.urgent_place == 0:
         updated.urgent_place = resolve_queue._append(resolve_queue.Lane.URGENT, account)
     elif not urgent and record.urgent_place != 0:

@@ -74,11 +74,10 @@ def _terms(
 @view
 def _loss_weights(account: uint256, markets: DynArray[uint256, 10]) -> uint256:
     """
-    @dev By loss against entry; by maintenance margin if no leg has lost.
+    @dev By loss against entry, topped up by maintenance margin: see the library.
     """
     losses: DynArray[loss_weights.LegLoss, 10] = []
-    margins: DynArray[loss_weights.LegLoss, 10] = []
-    lost: bool = False
+    margins: DynArray[uint256, 10] = []
     for market: uint256 in markets:
         leg: IClearinghouse.Leg = neighbours._leg(account, market)
         long: bool = leg.size > 0
@@ -87,10 +86,9 @@ def _loss_weights(account: uint256, markets: DynArray[uint256, 10]) -> uint256:
         loss: uint256 = 0
         if high > low:
             loss = (high - low) * convert(abs(leg.size), uint256) // WAD
-        lost = lost or loss != 0
         losses.append(loss_weights.LegLoss(market=market, short=not long, loss=loss))
-        margins.append(loss_weights.LegLoss(market=market, short=not long, loss=leg.mm))
-    return loss_weights._pack(losses if lost else margins)
+        margins.append(leg.mm)
+    return loss_weights._pack(loss_weights._with_margins(losses, margins))
 
 
 @internal

@@ -119,27 +119,27 @@ class Report:
         return keys
 
     def as_json(self) -> dict[str, Any]:
-        """Every figure by key, as the report file has it."""
-        figures: dict[str, Any] = {
-            figure.key: {
-                "value": figure.value,
+        """Plain numbers as `gas.<name>`, `size.<contract>` and `scale.adl`, and what they mean."""
+        report: dict[str, Any] = {"gas": {}, "size": {}, "scale": {}, "details": {}}
+        for figure in (*self.gas, *self.sizes):
+            group, name = figure.key.split(".", 1)
+            report[group][name] = figure.value
+            report["details"][figure.key] = {
                 "limit": figure.limit,
                 "room": figure.room,
                 "dydx_v3": figure.dydx_v3,
                 "good": figure.good,
                 "what": figure.description,
             }
-            for figure in (*self.gas, *self.sizes)
-        }
-        figures["scale.adl"] = {
-            "value": [list(entry) for entry in self.adl_scale],
+        report["scale"]["adl"] = [list(entry) for entry in self.adl_scale]
+        report["details"]["scale.adl"] = {
             "spread_ppm": self.scale_spread_ppm,
             "limit_ppm": SCALE_LIMIT_PPM,
             "dydx_v3_per_account": DYDX_V3_DELEVERAGE,
             "good": self.scale_spread_ppm <= SCALE_LIMIT_PPM,
             "what": "resolve of the same size against one bucket of so many accounts",
         }
-        return {"conditions": dict(self.conditions), "figures": figures, "missed": self.missed}
+        return report | {"conditions": dict(self.conditions), "missed": self.missed}
 
     def write(self, path: Path) -> None:
         """Write the report file."""

@@ -37,7 +37,7 @@ def stages_reached(performance: Performance, books: Reconciliation) -> dict[str,
     drawn = {h["layer"] for h in happenings if h.name == "Drawn" and h["units"] > 0}
     return {
         f"at least {LEAST_ACCOUNTS} accounts opened by signed orders": (
-            len({h["account"] for h in happenings if h.name == "OrderFilled"}) >= LEAST_ACCOUNTS
+            len(_traded_by_order(happenings)) >= LEAST_ACCOUNTS
         ),
         "a partial take": _partial_take(happenings),
         "a take by a signed liquidation-only order": _signed_take(happenings),
@@ -101,6 +101,10 @@ def _cured_by_take(happenings: Iterable[Happening]) -> bool:
     return any(
         h.name == "AuctionEnded" and h["mm"] > 0 and h.transaction in takes for h in happenings
     )
+
+
+def _traded_by_order(happenings: Iterable[Happening]) -> set[int]:
+    return {h[side] for h in happenings if h.name == "Matched" for side in ("maker", "taker")}
 
 
 def _signed_take(happenings: Iterable[Happening]) -> bool:

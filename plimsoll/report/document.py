@@ -113,13 +113,20 @@ def _market(performance: Performance, number: int) -> Json:
     }
 
 
+def _settled_orders(happenings: Iterable[Happening]) -> set[bytes]:
+    """Hashes of the orders that were filled, against another order or by a take."""
+    settled = {h["order_hash"] for h in happenings if h.name == "OrderFilled"}
+    for match in (h for h in happenings if h.name == "Matched"):
+        settled |= {match["maker_hash"], match["taker_hash"]}
+    return settled
+
+
 def _counts(performance: Performance) -> Json:
     happenings = performance.stage.happenings
-    fills = [h for h in happenings if h.name == "OrderFilled"]
     return {
         "accounts": len(list(performance.stage.people)),
         "trades": len(performance.population.trades),
-        "signed_orders": len({h["order_hash"] for h in fills}),
+        "signed_orders": len(_settled_orders(happenings)),
         "transactions": performance.stage.transactions,
         "links_read_back": len(performance.links),
         "auctions": sum(h.name == "AuctionStarted" for h in happenings),

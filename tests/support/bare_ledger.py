@@ -7,11 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from eth_utils.address import to_checksum_address
+
 from plimsoll import artifacts
 from plimsoll.chain import Rpc
 from plimsoll.contract import Contract, NodeSigner, deploy_code
+from tests.support.storage_layout import slot_of
 
 WAD = 10**18
+BRACKETS = ((0, 50_000, 25_000), (1_000_000, 100_000, 50_000), (5_000_000, 200_000, 100_000))
+TAKE_TERMS = {"fee": 0, "bonus": 0, "market": 1}
 ENGINES = ("TradeEngine", "AdlEngine", "RegistryEngine")
 
 
@@ -24,7 +29,7 @@ def market_config(**changes: Any) -> tuple[Any, ...]:
         "maker_fee_ppm": 200,
         "band_ppm": 100_000,
         "max_class": 4,
-        "brackets": [(0, 50_000, 25_000), (1_000_000, 100_000, 50_000), (5_000_000, 200_000, 100_000)],
+        "brackets": list(BRACKETS),
         "funding_base_ppb": 0,
         "funding_cap_ppb": 4_000_000,
         "premium_volume": 1_000,
@@ -38,16 +43,17 @@ class BareLedger:
 
     def __init__(self, rpc: Rpc, price: int = 100, markets: int = 1, **config: Any) -> None:
         self.rpc = rpc
-        accounts = rpc.accounts()
-        self.owner, self.custody, self.exchange, self.liquidator = map(NodeSigner, accounts[:4])
+        people = [NodeSigner(to_checksum_address(address)) for address in rpc.accounts()[:6]]
+        self.owner, self.custody, self.exchange, self.liquidator = people[:4]
+        self.trader, self.attacker = people[4:]
         self.oracle = self.deploy("PriceOracle")
-        engines = [
+        self.engines = [
             self.deploy("TradeEngine"),
             self.deploy("AdlEngine"),
             self.deploy("RegistryEngine", self.oracle.address),
         ]
         self.ledger = self.deploy(
-            "Clearinghouse", self.oracle.address, *(engine.address for engine in engines)
+            "Clearinghouse", self.oracle.address, *(engine.address for engine in self.engines)
         )
         wired = (self.custody.address, self.exchange.address, self.liquidator.address)
         self.ledger.write(self.owner, "wire", *wired)
@@ -67,13 +73,18 @@ class BareLedger:
         return Contract(self.rpc, artifact, receipt["contractAddress"], engines)
 
     def send(self, signer: NodeSigner, function: str, *args: Any) -> Any:
-        """A transaction to the ledger; the gas is given, for estimates fall short of nested calls."""
+        """A transaction to the ledger; gas is given, for estimates fall short of nested calls."""
         return self.ledger.write(signer, function, *args, gas=12_000_000)
 
     @staticmethod
     def account(index: int) -> int:
         """Account id of an owner nobody holds the key of."""
         return (0x100000 + index) << 96
+
+    @staticmethod
+    def account_of(signer: NodeSigner, number: int = 0) -> int:
+        """Account id of somebody who can sign."""
+        return int(signer.address, 16) << 96 | number
 
     def set_price(self, price_wad: int, market: int = 1) -> None:
         """A new round of the market's feed (8 decimals)."""
@@ -83,7 +94,64 @@ class BareLedger:
         """A deposit (wad)."""
         self.send(self.custody, "credit", account, amount)
 
-    def trade(self, maker: int, taker: int, size: int, price: int, market: int = 1, flags: int = 4) -> Any:
+    def trade(
+        self, maker: int, taker: int, size: int, price: int, market: int = 1, flags: int = 4
+    ) -> Any:
         """A fill; `size` (wad) is signed as the taker's."""
         fill = (maker, taker, market, size, price, 1_000, 1_000, flags)
         return self.send(self.exchange, "trade", fill)
+
+    def take(self, account: int, taker: int, size: int, price: int, **terms: int) -> Any:
+        """An auction take; `size` (wad) is signed as the taker's."""
+        fee, bonus, market = (terms.pop(key, preset) for key, preset in TAKE_TERMS.items())
+        assert not terms, terms
+        order = (account, taker, market, size, price, fee, bonus)
+        return self.send(self.liquidator, "take", order)
+
+    def poke(self, market: int = 1) -> Any:
+        """Refresh the mark."""
+        return self.send(self.owner, "poke", market)
+
+    def health(self, account: int) -> Any:
+        """Margin state of an account."""
+        return self.ledger.read("health", account)
+
+    def leg(self, account: int, market: int = 1) -> Any:
+        """One position."""
+        return self.ledger.read("leg", account, market)
+
+    def changes(self, receipt: Any) -> dict[int, Any]:
+        """`PositionChanged` events of a transaction by account."""
+        events = self.ledger.events(receipt)
+        return {event["account"]: event for event in events if event.name == "PositionChanged"}
+
+    # --- storage ------------------------------------------------------------------------
+
+    def word(self, variable: str, *keys: int) -> int:
+        """A stored word, by its full name and the keys of the mapping."""
+        slot = slot_of("Clearinghouse", variable, *keys)
+        return int(
+            self.rpc.call("eth_getStorageAt", [self.ledger.address, hex(slot), "latest"]), 16
+        )
+
+    def set_word(
+        self, value: int, variable: str, *keys: int, at: str = "", offset: int = 0
+    ) -> None:
+        """Overwrite a stored word (of contract `at`), to reach states that take years."""
+        slot = f"0x{slot_of('Clearinghouse', variable, *keys) + offset:064x}"
+        address = at or self.ledger.address
+        self.rpc.call("anvil_setStorageAt", [address, slot, f"0x{value:064x}"])
+
+    def set_cash(self, account: int, cash: int) -> None:
+        """Stored cash (wad), as if the rest had been won or lost elsewhere."""
+        rest = self.word("ledger.account_words", account) >> 128 << 128
+        self.set_word(rest | cash % 2**128, "ledger.account_words", account)
+
+    def set_equity(self, account: int, equity: int) -> None:
+        """Stored cash (wad) such that the account is worth so much now."""
+        cash = int.from_bytes(
+            (self.word("ledger.account_words", account) % 2**128).to_bytes(16, "big"),
+            "big",
+            signed=True,
+        )
+        self.set_cash(account, cash + equity - self.health(account)["equity"])

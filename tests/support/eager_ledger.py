@@ -15,6 +15,8 @@ WAD = 10**18
 MANTISSA_BITS = 33
 TICK_SHIFT = 27
 
+Key = tuple[bool, int, int]  # long, leverage class, tick
+
 
 def encode_entry(price: int, up: bool) -> int:
     """Entry code of a price (wad): 33 mantissa bits, rounded up for longs, down for shorts."""
@@ -53,7 +55,7 @@ class Eager:
 
     cash: dict[int, Fraction] = field(default_factory=dict)
     positions: dict[int, Position] = field(default_factory=dict)
-    worst: dict[tuple[bool, int, int], Fraction] = field(default_factory=dict)
+    worst: dict[Key, Fraction] = field(default_factory=dict)
     funding: Fraction = Fraction(0)  # wad quote per base unit
 
     def accrue(self, index_ray: int) -> None:
@@ -64,15 +66,21 @@ class Eager:
             self.cash[account] -= flow if position.long else -flow
         self.funding = index
 
-    def members(self, key: tuple[bool, int, int]) -> list[int]:
+    def members(self, key: Key) -> list[int]:
         """Accounts in a bucket."""
         return [a for a, p in self.positions.items() if (p.long, *p.place) == key and p.size]
 
-    def keys(self, long: bool) -> list[tuple[bool, int, int]]:
-        """Buckets of a side that hold size."""
-        return sorted({(p.long, *p.place) for p in self.positions.values() if p.size and p.long == long})
+    def size(self, key: Key) -> Fraction:
+        """What a bucket holds (wad)."""
+        return sum((self.positions[a].size for a in self.members(key)), Fraction(0))
 
-    def score(self, key: tuple[bool, int, int], mark: int) -> tuple[Fraction, int, int]:
+    def keys(self, long: bool) -> list[Key]:
+        """Buckets of a side that hold size."""
+        return sorted(
+            {(p.long, *p.place) for p in self.positions.values() if p.size and p.long == long}
+        )
+
+    def score(self, key: Key, mark: int) -> tuple[Fraction, int, int]:
         """Queue score: highest first, ties to the higher class, then to the better tick."""
         long, leverage_class, tick = key
         edge = worse_edge(tick, long)
@@ -81,22 +89,25 @@ class Eager:
         points = roe * leverage if roe >= 0 else roe / leverage
         return points, leverage_class, -tick if long else tick
 
-    def queue(self, long: bool, mark: int) -> list[tuple[bool, int, int]]:
+    def queue(self, long: bool, mark: int) -> list[Key]:
         """Buckets in the order they are re-matched."""
         return sorted(self.keys(long), key=lambda key: self.score(key, mark), reverse=True)
 
-    def rematch(self, account: int, size: Fraction, mark: int, price: int) -> list[tuple[bool, int, int]]:
-        """Give `size` of an account's position to the heads of the other side; returns them."""
+    def rematch(self, account: int, size: Fraction, mark: int, price: int) -> dict[Key, Fraction]:
+        """Give `size` (wad) of an account's position to the heads of the other side.
+
+        Returns what each bucket took, in the order they were asked.
+        """
         position = self.positions[account]
-        touched = []
+        touched = {}
         left = min(size, position.size)
         for key in self.queue(not position.long, mark):
             if left <= 0:
                 break
             accounts = self.members(key)
-            total = sum((self.positions[a].size for a in accounts), Fraction(0))
+            total = self.size(key)
             closed = min(left, total)
-            touched.append(key)
+            touched[key] = closed
             for other in accounts:
                 part = self.positions[other].size * closed / total
                 self.positions[other].size -= part
@@ -112,7 +123,7 @@ class Eager:
         value = size * price / WAD
         self.cash[account] += value if self.positions[account].long else -value
 
-    def winners(self, long: bool, mark: int) -> list[tuple[bool, int, int]]:
+    def winners(self, long: bool, mark: int) -> list[Key]:
         """Buckets in which even the worst entry is in profit."""
         sign = 1 if long else -1
         return [key for key in self.keys(long) if sign * (mark - self.worst[key]) > 0]

@@ -126,17 +126,16 @@ def test_settle__two_signed_orders__trades_and_logs(desk, maker, taker):
             "flags": MAKER_FEE,
         }
     ]
-    logged = tx.events["OrderFilled"]
-    assert [dict(event) for event in logged] == [
+    assert [dict(event) for event in tx.events["Matched"]] == [
         {
-            "order_hash": "0x" + desk.domain.hash(signed.order).hex(),
-            "account": signed.order.account,
+            "maker_hash": "0x" + desk.domain.hash(bid.order).hex(),
+            "taker_hash": "0x" + desk.domain.hash(ask.order).hex(),
             "market": MARKET,
-            "size": size,
+            "maker": maker.main,
+            "taker": taker.main,
+            "size": -2 * WAD,
             "price": 100 * WAD,
-            "filled": 2 * WAD,
         }
-        for signed, size in ((bid, 2 * WAD), (ask, -2 * WAD))
     ]
     assert desk.filled(bid) == desk.filled(ask) == 2 * WAD
 
@@ -316,7 +315,7 @@ def test_settle_one__does_what_settle_does(desk, maker, taker):
     ask = desk.signed(taker, -5 * WAD, 99 * WAD)
     tx, same = settle_one(desk, bid, ask, WAD), desk.settle([bid, ask], WAD)
     assert fills(tx) == fills(same)
-    assert [event["filled"] for event in tx.events["OrderFilled"]] == [WAD, WAD]
+    assert len(tx.events["Matched"]) == 1
     assert desk.filled(bid) == desk.filled(ask) == 2 * WAD
 
 
@@ -438,12 +437,7 @@ def test_settle__one_taker_two_makers__each_order_written_once(desk, maker, take
         (maker.main, -2 * WAD, 100 * WAD),
         (other.main, -3 * WAD, 99 * WAD),
     ]
-    assert [event["filled"] for event in tx.events["OrderFilled"]] == [
-        2 * WAD,
-        2 * WAD,
-        3 * WAD,
-        5 * WAD,
-    ]
+    assert [event["size"] for event in tx.events["Matched"]] == [-2 * WAD, -3 * WAD]
     assert [desk.filled(order) for order in orders] == [2 * WAD, 3 * WAD, 5 * WAD]
 
 
@@ -544,7 +538,7 @@ def test_settle__sent_by_taker__no_record_of_its_order(desk, maker, taker):
     ask = unsigned(desk.order(taker.main, -2 * WAD, 99 * WAD))
     for _ in range(2):
         tx = desk.settle([bid, ask], 2 * WAD, sender=taker.account)
-        assert tx.events["OrderFilled"][1]["filled"] == 2 * WAD
+        assert tx.events["Matched"]["size"] == -2 * WAD
     assert desk.filled(bid) == 4 * WAD
     assert desk.filled(ask) == 0
 
@@ -686,7 +680,6 @@ def test_take_with_order__asks_the_liquidator(desk, taker, bankrupt):
         "account": taker.main,
         "market": MARKET,
         "size": 2 * WAD,
-        "price": 0,
         "filled": 2 * WAD,
     }
 

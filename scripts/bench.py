@@ -1,0 +1,146 @@
+"""Measure gas and code size of every contract, beside the project's limits.
+
+    make bench
+    python -m scripts.bench --write-docs --update-snapshot
+
+Starts its own Anvil, deploys, measures from receipts, prints a table and writes
+`reports/bench.json`. Leaves with an error if a limit is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from plimsoll import artifacts
+from plimsoll.bench.figures import (
+    DYDX_V3_DELEVERAGE,
+    SCALE_LIMIT_PPM,
+    LimitMissed,
+    Report,
+)
+from plimsoll.bench.measure import measure
+from plimsoll.errors import ConfigError
+from plimsoll.units import PPM, percent
+from scripts.deploy import leave_with
+
+DEFAULT_OUT = artifacts.PROJECT_ROOT / "reports" / "bench.json"
+DOCUMENT = artifacts.PROJECT_ROOT / "docs" / "gas.md"
+SNAPSHOT = artifacts.PROJECT_ROOT / "tests" / "gas_snapshot.json"
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Command-line arguments."""
+    parser = argparse.ArgumentParser(prog="bench", description="Measure gas and code size.")
+    parser.add_argument("--out", type=Path, default=DEFAULT_OUT, metavar="FILE")
+    parser.add_argument("--write-docs", action="store_true", help="put the tables into docs/gas.md")
+    parser.add_argument(
+        "--update-snapshot", action="store_true", help="what tests/sdk/test_bench.py compares with"
+    )
+    return parser.parse_args(argv)
+
+
+def gas_table(report: Report) -> Table:
+    """Gas beside limit and predecessor; what misses its limit is red."""
+    table = Table(title="Gas, from receipts", title_justify="left")
+    table.add_column("measured")
+    for column in ("gas", "limit", "dYdX v3"):
+        table.add_column(column, justify="right")
+    for figure in report.gas:
+        style = "" if figure.limit is None else "green" if figure.good else "red"
+        table.add_row(
+            f"{figure.description}\n[dim]{figure.key}[/dim]",
+            f"{figure.value:,}",
+            "" if figure.limit is None else f"{figure.limit:,}",
+            "" if figure.dydx_v3 is None else f"{figure.dydx_v3:,}",
+            style=style,
+        )
+    return table
+
+
+def scale_table(report: Report) -> Table:
+    """The same resolve against buckets of different numbers of accounts."""
+    spread = percent(report.scale_spread_ppm, PPM, 4)
+    table = Table(
+        title=f"ADL, spread {spread}, limit {percent(SCALE_LIMIT_PPM, PPM)}", title_justify="left"
+    )
+    for column in ("accounts in the bucket", "gas of the resolve", "dYdX v3, one by one"):
+        table.add_column(column, justify="right")
+    for accounts, gas in report.adl_scale:
+        table.add_row(f"{accounts:,}", f"{gas:,}", f"{accounts * DYDX_V3_DELEVERAGE:,}")
+    return table
+
+
+def size_table(report: Report) -> Table:
+    """Runtime bytes of each contract and the room that is left."""
+    table = Table(title="Runtime code, bytes", title_justify="left")
+    table.add_column("contract")
+    table.add_column("size", justify="right")
+    table.add_column("room", justify="right")
+    for figure in report.sizes:
+        table.add_row(
+            figure.key.removeprefix("size."),
+            f"{figure.value:,}",
+            f"{figure.room:,}",
+            style="" if figure.good else "red",
+        )
+    return table
+
+
+def write_docs(report: Report, path: Path = DOCUMENT) -> None:
+    """Replace what stands between the marks of the document."""
+    text = path.read_text(encoding="utf-8")
+    if text.count(BEGIN) != 1 or text.count(END) != 1:
+        raise ConfigError(
+            f"{path} has no place for the tables", next_step=f"write {BEGIN} and {END} into it"
+        )
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    path.write_text(f"{before}{BEGIN}\n{report.as_markdown()}\n{END}{after}", encoding="utf-8")
+
+
+def write_snapshot(report: Report, path: Path = SNAPSHOT) -> None:
+    """Keep the gas figures for the test that watches them."""
+    snapshot = {figure.key: figure.value for figure in report.gas}
+    path.write_text(json.dumps(snapshot, indent=2) + "\n", encoding="utf-8")
+
+
+def run(argv: Sequence[str]) -> None:
+    """Measure, print, write."""
+    args = parse(argv)
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    with console.status("compiling") as status:
+        artifacts.ensure_compiled()
+        report = measure(lambda text: status.update(f"measuring: {text}"))
+    for table in (gas_table(report), scale_table(report), size_table(report)):
+        console.print(table)
+    for name, text in report.conditions.items():
+        console.print(f"{name}: {text}", highlight=False)
+    report.write(args.out)
+    written = [args.out]
+    if args.write_docs:
+        write_docs(report)
+        written.append(DOCUMENT)
+    if args.update_snapshot:
+        write_snapshot(report)
+        written.append(SNAPSHOT)
+    for path in written:
+        console.print(f"wrote {path}", highlight=False, soft_wrap=True)
+    if report.missed:
+        raise LimitMissed(report.missed)
+
+
+def main() -> None:
+    """Entry point of `brownie run bench`: all defaults."""
+    leave_with(run, [])
+
+
+if __name__ == "__main__":
+    leave_with(run, sys.argv[1:])
