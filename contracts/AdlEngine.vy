@@ -29,9 +29,10 @@ initializes: adl_resolve[
     ledger := ledger, resolve_job := resolve_job, adl_index := adl_index, portfolio := portfolio
 ]
 
-
 DISCOUNT_MAX_PPM: constant(uint256) = 100_000
-DUST_COVER_MAX: constant(uint256) = 10**12  # wad: rounding that the dust reserve pays instead of everybody
+DUST_COVER_MAX: constant(uint256) = (
+    10**12
+)  # wad: rounding that the dust reserve pays instead of everybody
 
 
 @deploy

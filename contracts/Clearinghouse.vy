@@ -51,7 +51,6 @@ exports: (
     engines.liquidator,
 )
 
-
 TRADE_ENGINE: public(immutable(address))
 ADL_ENGINE: public(immutable(address))
 REGISTRY_ENGINE: public(immutable(address))
@@ -93,9 +92,7 @@ def list_market(market: uint256, config: IClearinghouse.MarketConfig):
 
 @external
 def open_isolated(subaccount: uint256) -> uint256:
-    result: Bytes[32] = raw_call(
-        REGISTRY_ENGINE, msg.data, max_outsize=32, is_delegate_call=True
-    )
+    result: Bytes[32] = raw_call(REGISTRY_ENGINE, msg.data, max_outsize=32, is_delegate_call=True)
     return convert(result, uint256)
 
 
@@ -294,7 +291,9 @@ def funding(market: uint256) -> (int256, int256):
 
 @external
 @view
-def adl_queue(market: uint256, long: bool, count: uint256) -> DynArray[IClearinghouse.QueueEntry, 64]:
+def adl_queue(
+    market: uint256, long: bool, count: uint256
+) -> DynArray[IClearinghouse.QueueEntry, 64]:
     return queue._queue(market, long, count, marks._peek(market)[0])
 
 

@@ -20,7 +20,6 @@ initializes: resolve_job
 initializes: ownable
 initializes: market_terms[ledger := ledger]
 
-
 ORACLE: immutable(IPriceOracle)
 
 

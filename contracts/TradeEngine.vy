@@ -32,7 +32,6 @@ initializes: margin[ledger := ledger, market_terms := market_terms, adl_index :=
 initializes: portfolio[ledger := ledger, adl_index := adl_index]
 initializes: flat_bucket[ledger := ledger, adl_index := adl_index]
 
-
 FILL_MAKER_REDUCES: constant(uint256) = 1
 FILL_TAKER_REDUCES: constant(uint256) = 2
 FILL_PASSIVE: constant(uint256) = 4
@@ -94,7 +93,9 @@ def trade(fill: IClearinghouse.Fill) -> uint256:
     assert fill.size != 0, "trade: zero size"
     terms: market_terms.Terms = market_terms._terms(fill.market)
     deal: Deal = self._deal(fill.market, fill.size, fill.price, terms)
-    maker_fee_ppm: uint256 = terms.taker_fee_ppm if fill.flags & FILL_PASSIVE == 0 else terms.maker_fee_ppm
+    maker_fee_ppm: uint256 = (
+        terms.taker_fee_ppm if fill.flags & FILL_PASSIVE == 0 else terms.maker_fee_ppm
+    )
     assert (
         maker_fee_ppm <= fill.maker_fee_cap_ppm and terms.taker_fee_ppm <= fill.taker_fee_cap_ppm
     ), "order: fee above cap"
@@ -102,7 +103,7 @@ def trade(fill: IClearinghouse.Fill) -> uint256:
     interest_before: uint256 = ledger.market_interest[fill.market]
     side: Side = Side(
         account=fill.maker,
-        delta=-fill.size,
+        delta=unsafe_sub(0, fill.size),
         cash=deal.cash,
         fee_ppm=maker_fee_ppm,
         reduce_only=fill.flags & FILL_MAKER_REDUCES != 0,
@@ -196,7 +197,7 @@ def _deal(market: uint256, size: int256, price: uint256, terms: market_terms.Ter
     assert clock & (2**40 - 1) == block.number, "oracle: poke first"
     assert clock >> 224 & ledger.PRICED != 0, "oracle: no price"
     pulse: uint256 = ledger.market_pulse[market]
-    magnitude: uint256 = fixed_point._magnitude(size)
+    magnitude: uint256 = convert(abs(size), uint256)
     cash: int256 = 0
     notional: uint256 = 0
     cash, notional = fixed_point._value_and_notional(magnitude, size > 0, price)
@@ -229,13 +230,16 @@ def _settle_side(deal: Deal, side: Side) -> Outcome:
     was_long: bool = member.head >> 179 & 1 == 1
     size_before: int256 = 0
     moved: int256 = 0  # what of the accrued goes to cash
+    magnitude_before: uint256 = member.head & flat_bucket.SHARES
     if flat:
-        size_before = flat_bucket._size(member.head, was_long)
+        size_before = convert(magnitude_before, int256)
+        if not was_long:
+            size_before = unsafe_sub(0, size_before)
     else:
         size_before, moved, entry_code = self._indexed(side.account, deal.market)
+        magnitude_before = convert(abs(size_before), uint256)
     size: int256 = size_before + side.delta
     magnitude: uint256 = convert(abs(size), uint256)
-    magnitude_before: uint256 = convert(abs(size_before), uint256)
     long: bool = size > 0
     stays: bool = magnitude_before != 0 and magnitude != 0 and was_long == long  # on its side
     reduces: bool = magnitude < magnitude_before and (stays or magnitude == 0)
@@ -250,7 +254,9 @@ def _settle_side(deal: Deal, side: Side) -> Outcome:
         )
 
     assert reduces or not side.reduce_only, "order: would not reduce"
-    assert reduces or side.opening or deal.notional >= deal.min_notional, "trade: below least notional"
+    assert (
+        reduces or side.opening or deal.notional >= deal.min_notional
+    ), "trade: below least notional"
     # rounded up; a notional is a quotient by 1e18 and a fee has 16 bits
     fee: uint256 = unsafe_mul(
         unsafe_div(unsafe_add(unsafe_mul(deal.notional, side.fee_ppm), FEE_UNIT - 1), FEE_UNIT),
@@ -275,14 +281,14 @@ def _settle_side(deal: Deal, side: Side) -> Outcome:
     gained: int256 = accrued + side.cash + worth
     if others.equity_im + gained - convert(fee, int256) < convert(others.im + im, int256):
         assert reduces and not side.opening, "margin: below initial"
-        worth, notional = fixed_point._value_and_notional(
-            magnitude_before, was_long, deal.mark
-        )
+        worth, notional = fixed_point._value_and_notional(magnitude_before, was_long, deal.mark)
         equity_before: int256 = others.equity + accrued + worth
         # E1 * MM0 >= E0 * MM1, the fee capped so that it holds; without equity E1 >= E0, and no fee
         needed: int256 = equity_before
         if equity_before >= 0:
-            mm_before: uint256 = market_terms._margins(deal.brackets, notional, choice, deal.max_class)[1]
+            mm_before: uint256 = market_terms._margins(
+                deal.brackets, notional, choice, deal.max_class
+            )[1]
             needed = convert(
                 fixed_point._mul_div_up(
                     convert(equity_before, uint256), others.mm + mm, others.mm + mm_before

@@ -11,7 +11,6 @@
 
 from contracts._lib import fixed_point
 
-
 RATE_UNIT_PPM: constant(uint256) = 10
 SCALE: constant(uint256) = fixed_point.PPM // RATE_UNIT_PPM
 

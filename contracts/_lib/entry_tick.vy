@@ -11,7 +11,6 @@
 
 from contracts._lib import bits
 
-
 MANTISSA_BITS: constant(uint256) = 33
 TICK_SHIFT: constant(uint256) = 27  # code >> 27 = exponent and 6 mantissa bits
 CODE_MAX: constant(uint256) = 2**40 - 1

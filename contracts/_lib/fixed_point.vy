@@ -6,7 +6,6 @@
         rounded toward minus infinity (as Python's `//` does).
 """
 
-
 WAD: constant(uint256) = 10**18
 RAY: constant(uint256) = 10**27
 PPM: constant(uint256) = 10**6

@@ -23,7 +23,6 @@ from contracts._modules import market_terms
 
 uses: ledger
 
-
 MAX_EPOCHS: constant(uint256) = 8  # a touch follows at most so many ends of epochs
 NO_TICK: constant(uint256) = max_value(uint256)
 
@@ -51,7 +50,9 @@ def _k_now(bucket: ledger.Bucket, long: bool, funding_index: int256) -> int256:
     if bucket.f == funding_index:
         return bucket.k
     flow: int256 = convert(bucket.p, int256) * (funding_index - bucket.f)
-    return bucket.k + fixed_point._floor_div(-flow if long else flow, convert(fixed_point.RAY, int256))
+    return bucket.k + fixed_point._floor_div(
+        -flow if long else flow, convert(fixed_point.RAY, int256)
+    )
 
 
 @internal
@@ -107,10 +108,14 @@ def _member(market: uint256, position: ledger.Position, funding_index: int256) -
         if member.epoch == bucket.epoch:
             break
         end: ledger.Bucket = ledger._bucket_end(key, member.epoch)
-        member.accrued += self._accrued(member.shares, member.n, position.long, end.k - k, end.h - h)
+        member.accrued += self._accrued(
+            member.shares, member.n, position.long, end.k - k, end.h - h
+        )
         basis: uint256 = self._basis_down(end, member.shares, member.n)
         if end.a != fixed_point.RAY:
-            member.entry_code = self._moved_entry(member.entry_code, position.long, basis, member.shares)
+            member.entry_code = self._moved_entry(
+                member.entry_code, position.long, basis, member.shares
+            )
         member.n = basis * end.p // fixed_point.RAY
         member.shares = member.shares * end.p // fixed_point.RAY
         member.epoch += 1
@@ -124,7 +129,9 @@ def _member(market: uint256, position: ledger.Position, funding_index: int256) -
     member.size = member.shares * bucket.p // fixed_point.RAY
     if bucket.a != fixed_point.RAY:
         basis: uint256 = self._basis_down(bucket, member.shares, member.n)
-        member.entry_code = self._moved_entry(member.entry_code, position.long, basis, member.shares)
+        member.entry_code = self._moved_entry(
+            member.entry_code, position.long, basis, member.shares
+        )
     return member
 
 
@@ -138,7 +145,9 @@ def _moved_entry(code: uint256, long: bool, basis: uint256, shares: uint256) -> 
     if shares == 0 or basis == 0:
         return code
     if long:
-        return max(code, entry_tick._encode(fixed_point._mul_div_up(basis, fixed_point.WAD, shares), True))
+        return max(
+            code, entry_tick._encode(fixed_point._mul_div_up(basis, fixed_point.WAD, shares), True)
+        )
     price: uint256 = basis * fixed_point.WAD // shares
     return code if price == 0 else min(code, entry_tick._encode(price, False))
 
@@ -157,7 +166,9 @@ def _replace(
     """
     @dev Takes a touched position out of its bucket and puts its new self into the bucket of its entry.
     """
-    old_key: uint256 = ledger._bucket_key(market, position.long, position.leverage_class, position.tick)
+    old_key: uint256 = ledger._bucket_key(
+        market, position.long, position.leverage_class, position.tick
+    )
     changed: ledger.Position = position
     changed.entry_code = entry_code
     changed.tick = entry_tick._tick(entry_code)

@@ -13,7 +13,6 @@ from interfaces import IClearinghouse
 uses: ledger
 uses: adl_index
 
-
 MAX_ENTRIES: constant(uint256) = 64
 MAX_WALK: constant(uint256) = 4_096
 
@@ -105,7 +104,9 @@ def _rank(account: uint256, market: uint256, state: ledger.Market) -> IClearingh
     """
     position: ledger.Position = ledger._position(account, market)
     assert position.shares != 0, "adl: no position"
-    wanted: uint256 = ledger._bucket_key(market, position.long, position.leverage_class, position.tick)
+    wanted: uint256 = ledger._bucket_key(
+        market, position.long, position.leverage_class, position.tick
+    )
     walk: Walk = self._start(market, position.long)
     ahead: uint256 = 0
     for i: uint256 in range(MAX_WALK):

@@ -32,7 +32,6 @@ uses: adl_index
 uses: resolve_job
 uses: portfolio
 
-
 MAX_STEPS: constant(uint256) = 1_000
 REFREEZE_SECONDS: constant(uint256) = 600
 
@@ -151,7 +150,12 @@ def _charge(key: uint256, mark: uint256, eta: uint256, funding_index: int256):
 
 @internal
 def _rematch_leg(
-    account: uint256, market: uint256, limit: uint256, mark: uint256, price: uint256, max_buckets: uint256
+    account: uint256,
+    market: uint256,
+    limit: uint256,
+    mark: uint256,
+    price: uint256,
+    max_buckets: uint256,
 ) -> (uint256, uint256):
     """
     @dev Re-matches up to `limit` of a leg with the heads of the queue, at `price`. An empty queue leaves only
@@ -170,7 +174,9 @@ def _rematch_leg(
         key: uint256 = adl_index._head(market, winners_long, mark)
         if key == adl_index.NO_TICK:
             log IClearinghouse.DustBooked(
-                account=account, market=market, size=fixed_point._signed(wanted - matched, winners_long)
+                account=account,
+                market=market,
+                size=fixed_point._signed(wanted - matched, winners_long),
             )
             matched = wanted
             break
@@ -253,7 +259,9 @@ def _freeze_weighted(account: uint256, weights: uint256) -> uint256:
         market, share = loss_weights._field(weights, i)
         if market == 0:
             break
-        uncovered: uint256 = fixed_point._mul_div_up(resolve_job.job.uncovered, share, loss_weights.SHARES)
+        uncovered: uint256 = fixed_point._mul_div_up(
+            resolve_job.job.uncovered, share, loss_weights.SHARES
+        )
         self._freeze_leg(account, market, loss_weights._is_short(weights, i), uncovered)
         listed |= 1 << market
     return listed
@@ -282,7 +290,12 @@ def _freeze_leg(account: uint256, market: uint256, winners_long: bool, uncovered
     state.status |= ledger.FUNDING_FROZEN
     ledger._store_clock(market, state)
     resolve_job.legs[resolve_job.job.legs] = resolve_job.JobLeg(
-        market=market, mark=state.mark, winners_long=winners_long, uncovered=uncovered, profit=0, eta=0
+        market=market,
+        mark=state.mark,
+        winners_long=winners_long,
+        uncovered=uncovered,
+        profit=0,
+        eta=0,
     )
     resolve_job.job.legs += 1
     log IClearinghouse.LegFrozen(
@@ -334,7 +347,9 @@ def _step(max_buckets: uint256) -> bool:
 
 
 @internal
-def _walk(leg: resolve_job.JobLeg, index: uint256, phase: uint256, max_buckets: uint256) -> (bool, uint256):
+def _walk(
+    leg: resolve_job.JobLeg, index: uint256, phase: uint256, max_buckets: uint256
+) -> (bool, uint256):
     """
     @dev Visits the winners' buckets of a leg in a fixed order: sums their profit, or charges them. Returns
          whether all were visited and what is left of the budget.

@@ -3,7 +3,6 @@
 @title The contracts that may use the ledger's primitives, named once
 """
 
-
 deployer: address
 custody: public(address)
 exchange: public(address)

@@ -57,16 +57,6 @@ def _member(account: uint256, market: uint256) -> Member:
 
 @internal
 @pure
-def _size(head: uint256, long: bool) -> int256:
-    """
-    @dev Signed size (wad) of a position in a flat bucket.
-    """
-    size: int256 = convert(head & SHARES, int256)
-    return size if long else unsafe_sub(0, size)
-
-
-@internal
-@pure
 def _accrued(
     tail: uint256, long: bool, size: int256, left: int256, funding_index: int256
 ) -> (int256, int256):
@@ -123,7 +113,10 @@ def _replace(
 
     assert magnitude <= SHARES, "position: too large"
     place: uint256 = (
-        convert(long, uint256) << 19 | choice << 16 | leverage_class << 13 | new_code >> entry_tick.TICK_SHIFT
+        convert(long, uint256) << 19
+        | choice << 16
+        | leverage_class << 13
+        | new_code >> entry_tick.TICK_SHIFT
     )
     new_key: uint256 = market << 17 | convert(long, uint256) << 16 | place & (2**16 - 1)
     # magnitude < 2**120, new_entry < 2**128

@@ -91,7 +91,9 @@ struct Market:
 account_words: HashMap[uint256, uint256]
 position_words: HashMap[uint256, HashMap[uint256, uint256[2]]]  # account -> market
 bucket_words: HashMap[uint256, uint256[5]]  # bucket key
-bucket_ends: HashMap[uint256, HashMap[uint256, uint256[3]]]  # bucket key -> epoch: words 1 to 3 at its end
+bucket_ends: HashMap[
+    uint256, HashMap[uint256, uint256[3]]
+]  # bucket key -> epoch: words 1 to 3 at its end
 tick_words: HashMap[uint256, uint256]  # bucket key >> 8: which of 256 ticks are not empty
 tick_summaries: HashMap[uint256, uint256]  # market << 1 | long: 5 classes x 32 bits over tick_words
 
@@ -134,7 +136,10 @@ def _store_account(account: uint256, state: Account):
     @dev Packs an account.
     """
     self.account_words[account] = (
-        bits._low_bits(state.cash, 128) | state.markets << 128 | state.count << 208 | state.flags << 212
+        bits._low_bits(state.cash, 128)
+        | state.markets << 128
+        | state.count << 208
+        | state.flags << 212
     )
 
 
@@ -179,6 +184,7 @@ def _without_market(state: Account, market: uint256) -> Account:
             changed.count = state.count - 1
             break
     return changed
+
 
 @internal
 @pure
@@ -414,7 +420,9 @@ def _store_pulse(market: uint256, state: Market):
     """
     assert state.mark < 2**96, "market: mark too large"
     self.market_pulse[market] = (
-        bits._low_bits(state.funding_index, 128) | state.mark << 128 | bits._low_bits(state.rate_ppb, 224) << 224
+        bits._low_bits(state.funding_index, 128)
+        | state.mark << 128
+        | bits._low_bits(state.rate_ppb, 224) << 224
     )
 
 

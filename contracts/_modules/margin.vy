@@ -34,7 +34,9 @@ def _leg(account: uint256, market: uint256, state: ledger.Market) -> IClearingho
     mm: uint256 = 0
     class_now: uint256 = 0
     brackets_word: uint256 = ledger.market_brackets[market]
-    im, mm, class_now = market_terms._margins(brackets_word, notional, position.choice, terms.max_class)
+    im, mm, class_now = market_terms._margins(
+        brackets_word, notional, position.choice, terms.max_class
+    )
     return IClearinghouse.Leg(
         size=size,
         entry=entry_tick._decode(member.entry_code) if member.size != 0 else 0,
@@ -79,7 +81,9 @@ def _with_leg(health: IClearinghouse.Health, leg: IClearinghouse.Leg) -> ICleari
 
 @internal
 @view
-def _health_without(account: uint256, state: ledger.Account, without: uint256) -> IClearinghouse.Health:
+def _health_without(
+    account: uint256, state: ledger.Account, without: uint256
+) -> IClearinghouse.Health:
     """
     @dev Health of an account's cash and legs but the one in market `without` (0: none). The markets have been
          poked in this block.

@@ -17,7 +17,6 @@ from interfaces import IClearinghouse
 
 uses: ledger
 
-
 LEVERAGES: constant(uint256) = 1 | 2 << 8 | 5 << 16 | 10 << 24 | 20 << 32  # a byte per class
 CLASSES: constant(uint256) = 5
 P_MIN: constant(uint256) = 10**21  # ray: 1e-6, below which a bucket starts a new epoch
@@ -64,7 +63,9 @@ def _store(market: uint256, config: IClearinghouse.MarketConfig, mark: uint256):
     @dev Checks the bounds of DESIGN sections 2, 4, 6 and 8 and packs a market's parameters.
     """
     assert config.max_class < CLASSES, "market: bad leverage class"
-    assert config.min_notional >= 100 and config.min_notional < 2**32, "market: bad least notional"
+    assert (
+        config.min_notional >= 100 and config.min_notional < 2**32
+    ), "market: bad least notional"
     assert config.taker_fee_ppm <= FEE_MAX_PPM, "market: fee too high"
     assert config.maker_fee_ppm <= config.taker_fee_ppm, "market: maker fee above taker"
     assert config.band_ppm >= BAND_MIN_PPM and config.band_ppm <= BAND_MAX_PPM, "market: bad band"
@@ -77,7 +78,9 @@ def _store(market: uint256, config: IClearinghouse.MarketConfig, mark: uint256):
     # a share may be worth 1e-6 of a unit, so T reaches max OI / P_MIN and N reaches that times the mark
     assert config.oi_cap != 0 and config.oi_cap < 2**99, "market: bad open interest cap"
     assert config.oi_cap // P_MIN * fixed_point.RAY < 2**119, "market: bad open interest cap"
-    assert config.oi_cap * mark // fixed_point.WAD * 10**6 < 2**117, "market: notional too large"
+    assert (
+        config.oi_cap * mark // fixed_point.WAD * 10**6 < 2**117
+    ), "market: notional too large"
     ledger.market_terms[market] = (
         config.oi_cap
         | config.min_notional << 100
@@ -104,13 +107,21 @@ def _packed_brackets(config: IClearinghouse.MarketConfig) -> uint256:
     unit: uint256 = brackets.RATE_UNIT_PPM
     for k: uint256 in range(3):
         bracket: IClearinghouse.Bracket = config.brackets[k]
-        assert bracket.threshold >= low.threshold and bracket.threshold < 2**48, "market: bad bracket threshold"
+        assert (
+            bracket.threshold >= low.threshold and bracket.threshold < 2**48
+        ), "market: bad bracket threshold"
         assert k != 0 or bracket.threshold == 0, "market: bad bracket threshold"
-        assert bracket.im_ppm >= low.im_ppm and bracket.mm_ppm >= low.mm_ppm, "market: bad bracket rate"
-        assert bracket.mm_ppm >= unit * 100 and bracket.im_ppm <= unit * 65_535, "market: bad bracket rate"
+        assert (
+            bracket.im_ppm >= low.im_ppm and bracket.mm_ppm >= low.mm_ppm
+        ), "market: bad bracket rate"
+        assert (
+            bracket.mm_ppm >= unit * 100 and bracket.im_ppm <= unit * 65_535
+        ), "market: bad bracket rate"
         assert bracket.im_ppm * 10 >= bracket.mm_ppm * 12, "market: initial margin too low"
         assert bracket.im_ppm % unit == 0 and bracket.mm_ppm % unit == 0, "market: bad bracket rate"
-        word |= (bracket.threshold | bracket.im_ppm // unit << 48 | bracket.mm_ppm // unit << 64) << (80 * k)
+        word |= (
+            bracket.threshold | bracket.im_ppm // unit << 48 | bracket.mm_ppm // unit << 64
+        ) << (80 * k)
         low = bracket
     return word
 

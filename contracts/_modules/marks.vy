@@ -18,7 +18,6 @@ from interfaces import IPriceOracle
 uses: ledger
 uses: market_terms
 
-
 BUCKET_SECONDS: constant(uint256) = 300
 WINDOW_BUCKETS: constant(uint256) = 12
 
@@ -69,10 +68,14 @@ def _flow(state: ledger.Market, elapsed: uint256) -> int256:
     """
     @dev What F gains in `elapsed` seconds at the stored rate and mark.
     """
-    if state.status & (ledger.PRICED | ledger.FUNDING_FROZEN) != ledger.PRICED or state.rate_ppb == 0:
+    if (
+        state.status & (ledger.PRICED | ledger.FUNDING_FROZEN) != ledger.PRICED
+        or state.rate_ppb == 0
+    ):
         return 0
-    # mark (1e18) * rate (1e9 per hour) = 1e27 per hour
-    return fixed_point._floor_div(convert(state.mark * elapsed, int256) * state.rate_ppb, 3_600)
+    # mark (1e18) * rate (1e9 per hour) = 1e27 per hour; 96, 40 and 32 bits
+    whole: int256 = unsafe_mul(convert(unsafe_mul(state.mark, elapsed), int256), state.rate_ppb)
+    return fixed_point._floor_div(whole, 3_600)
 
 
 @internal

@@ -191,7 +191,9 @@ def _sync(account: uint256, market: uint256, state: ledger.Market):
     member: adl_index.Member = adl_index._member(market, position, state.funding_index)
     if member.current or member.shares == 0:
         before: Before = Before(
-            size=fixed_point._signed(member.size, not position.long), position=position, member=member
+            size=fixed_point._signed(member.size, not position.long),
+            position=position,
+            member=member,
         )
         self._shrink(account, owner, market, state, before, before.size, 0, 0)
         return

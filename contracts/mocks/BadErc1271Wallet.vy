@@ -32,7 +32,7 @@ def isValidSignature(digest: bytes32, signature: Bytes[512]) -> Bytes[3040]:
     """
     if self.manner == Manner.BURNS_GAS:
         waste: bytes32 = digest
-        for i: uint256 in range(2**64):
+        for _: uint256 in range(2**64):
             waste = keccak256(waste)
     if self.manner == Manner.RETURNS_TOO_MUCH:
         return concat(MAGIC, empty(bytes32), slice(msg.data, 0, 100))

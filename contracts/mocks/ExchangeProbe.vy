@@ -94,7 +94,7 @@ def burn_gas(account: uint256):
 def trade(fill: IClearinghouse.Fill) -> uint256:
     if self._burns[fill.taker]:
         waste: bytes32 = empty(bytes32)
-        for i: uint256 in range(2**64):
+        for _: uint256 in range(2**64):
             waste = keccak256(waste)
     if len(self._raw_refusal[fill.taker]) != 0:
         raw_revert(self._raw_refusal[fill.taker])

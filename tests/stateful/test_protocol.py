@@ -39,7 +39,7 @@ from tests.support.venue import (
     running_venue,
 )
 
-DEFAULT_EXAMPLES = 80
+DEFAULT_EXAMPLES = 110
 STEPS = 20
 EXAMPLES = int(os.environ.get("PLIMSOLL_FUZZ_EXAMPLES", DEFAULT_EXAMPLES))
 TRADERS = ("ann", "ben", "cem", "dot", "eva", "fay")

@@ -242,7 +242,7 @@ def check_draws(venue: Venue, after: Picture, events: list[Event]) -> None:
         left = [m for m in MARKETS if after.size(account, m)]
         assert not left, "I-22 finished with a position"
         if end["shortfall"]:
-            taken = named(events, "Taken") or named(events, "OrderFilled")
+            taken = named(events, "Taken") or named(events, "Matched")
             assert not taken, "I-23 a take or a fill ended in a shortfall, past the winners"
             for state in after.layers.values():
                 check_exhausted(venue, state, finished[account], events)
@@ -303,8 +303,9 @@ def check_reservations(venue: Venue, before: Picture, after: Picture, events: li
     """Senior is touched only when junior can give no more; nobody gives above the deficit."""
     if named(events, "Drawn") or named(events, "ConcessionPaid"):
         return
-    for event in named(events, "ReservationChanged"):
-        account, junior, senior = event["account"], event["junior"], event["senior"]
+    newest = {event["account"]: event for event in named(events, "ReservationChanged")}
+    for account, event in newest.items():
+        junior, senior = event["junior"], event["senior"]
         if not after.started.get(account):
             continue
         started = [

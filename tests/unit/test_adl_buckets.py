@@ -7,7 +7,8 @@ import pytest
 from plimsoll.chain import AnvilProcess
 from plimsoll.chain.rpc import transaction
 from tests.support.adl_twin import Twin
-from tests.support.bare_ledger import WAD, BareLedger
+from tests.support.bare_ledger import WAD, BareLedger, market_config
+from tests.support.eager_ledger import TICK_SHIFT, encode_entry, worse_edge
 from tests.support.expect import reverts
 
 MARK = 100 * WAD
@@ -245,6 +246,38 @@ def test_member__more_than_eight_epochs_behind__syncs_first(twin, sign):
     twin.check()
     twin.sync(old)
     twin.check()
+
+
+# --- ties -----------------------------------------------------------------------------------------
+
+
+@SIDES
+def test_queue__equal_scores__the_higher_class_goes_first(ledger, sign):
+    """At a mark on the very edge of a tick all classes of that tick score 0."""
+    with ledger.rpc.undone():
+        feed = ledger.deploy("TestFeed", 18, MARK)
+        source = (feed.address, 86_400, 2 * 86_400)
+        ledger.oracle.write(ledger.owner, "set_market", 2, [source], 1, 50_000)
+        ledger.send(ledger.owner, "list_market", 2, market_config())
+        careful, bold, loser = (
+            ledger.account_of(ledger.trader),
+            ledger.account(1),
+            ledger.account(2),
+        )
+        for account in (careful, bold, loser):
+            ledger.fund(account, RICH)
+        ledger.send(ledger.trader, "set_leverage_class", careful, 2, 1)
+        for account in (careful, bold):
+            ledger.trade(loser, account, sign * 10 * WAD, MARK, 2)
+        tick = encode_entry(MARK, sign > 0) >> TICK_SHIFT
+        feed.write(ledger.owner, "set_answer", worse_edge(tick, sign > 0))
+        ledger.poke(2)
+        rows = ledger.ledger.read("adl_queue", 2, sign > 0, 64)
+        assert [(row["leverage_class"], row["score_ray"]) for row in rows] == [(4, 0), (1, 0)]
+        ledger.send(ledger.liquidator, "set_started", loser, True)
+        ledger.send(ledger.liquidator, "rematch", loser, 2, 10 * WAD, 0, 10)
+        assert ledger.leg(bold, 2)["size"] == 0
+        assert ledger.leg(careful, 2)["size"] == sign * 10 * WAD
 
 
 # --- buckets without size, dust -----------------------------------------------------------------

@@ -622,18 +622,23 @@ def test_resolve__without_price__goes_to_the_back_and_holds_up_nobody(
     assert places(world) == stuck
 
 
-def test_resolve__bankrupt_without_all_prices__waits_at_the_back(world, engine, account, keeper):
+def test_resolve__bankrupt_without_any_price__waits_at_the_back(world, engine, account, keeper):
     world.give(account, -26_000 * WAD, {BTC: (100, 110), ETH: (10, 11)})
-    world.ledger.set_priced(ETH, False, {"from": keeper})
+    for market in (BTC, ETH):
+        world.ledger.set_priced(market, False, {"from": keeper})
     engine.start(account, {"from": keeper})
-    head, end = engine.queue_bounds()[2:]
-    assert head == end  # nothing urgent can be done
     chain.mine(timedelta=T)
     tx = engine.resolve(10, {"from": keeper})
     assert tx.return_value is False
     assert tx.events["Requeued"]["account"] == account
-    world.ledger.set_priced(ETH, True, {"from": keeper})
+    for market in (BTC, ETH):
+        world.ledger.set_priced(market, True, {"from": keeper})
     assert engine.resolve(10, {"from": keeper}).return_value is True
+
+
+def test_resolve__no_buckets__reverts(engine, keeper):
+    with reverts("liquidation: zero buckets"):
+        engine.resolve(0, {"from": keeper})
 
 
 def test_resolve__more_than_sixteen_stuck__the_seventeenth_is_next(
