@@ -1,6 +1,6 @@
 """The short way of a flat bucket and the general way of the ADL index give the same ledger.
 
-The same random trades run twice on one chain, with funding: once as they are, once with every bucket
+The same random trades run twice on one chain, with funding: once as they are, once with each bucket
 marked as touched by ADL before each trade, described in storage exactly as it is (P = a = 1,
 K = -sigma * F). Sizes, entries, classes, open interest and fees must be equal; cash may differ
 by the roundings, and what the sides pay each other must never become more than it was.
