@@ -60,7 +60,7 @@ def _terms(market: uint256) -> Terms:
 @internal
 def _store(market: uint256, config: IClearinghouse.MarketConfig, mark: uint256):
     """
-    @dev Checks the bounds of DESIGN sections 2, 4, 6 and 8 and packs a market's parameters.
+    @dev Checks the hard bounds of a listing and packs a market's parameters.
     """
     assert config.max_class < CLASSES, "market: bad leverage class"
     assert (
