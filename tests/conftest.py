@@ -9,16 +9,22 @@ with `-n` too, and for plain `pytest`, which loads the Brownie plugin by itself.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from brownie._config import CONFIG
+from brownie.network.rpc import anvil as anvil_backend
 from brownie.test.managers import base as brownie_manager
 
 from plimsoll.chain import AnvilProcess
 
 NETWORK = "development"
+
+# A call after a block is made at the block's time plus the whole seconds that have passed since:
+# what is asked right after `chain.mine(timestamp=…)` must not fall into the next second.
+LATEST_IN_SECOND = 0.6
 
 _ANVIL = pytest.StashKey[AnvilProcess]()
 
@@ -57,3 +63,19 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     anvil = config.stash.get(_ANVIL, None)
     if anvil is not None:
         anvil.stop()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _whole_seconds() -> Iterator[None]:
+    """Let blocks with a given time be mined early in a second of the clock on the wall."""
+    original = anvil_backend.mine
+
+    def mine(timestamp: int | None = None) -> None:
+        into_second = time.time() % 1
+        if timestamp is not None and into_second > LATEST_IN_SECOND:
+            time.sleep(1 - into_second)
+        original(timestamp)
+
+    anvil_backend.mine = mine
+    yield
+    anvil_backend.mine = original
