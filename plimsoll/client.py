@@ -18,6 +18,7 @@ from plimsoll import artifacts
 from plimsoll.chain import Receipt, Rpc
 from plimsoll.contract import Contract, Event, Signer, all_events
 from plimsoll.deployment import DEPLOYMENTS, Deployment, load_deployment
+from plimsoll.errors import ConfigError
 from plimsoll.orders import Domain, Match, SignedOrder, settle_args
 
 _EVENT_SOURCES: Final = (
@@ -42,7 +43,13 @@ class Client:
     def connect(cls, url: str, folder: Path = DEPLOYMENTS) -> Client:
         """The deployment that was saved for the chain behind `url`."""
         rpc = Rpc(url)
-        return cls(rpc, load_deployment(rpc.chain_id(), folder))
+        deployment = load_deployment(rpc.chain_id(), folder)
+        if not rpc.code(deployment.contracts["Clearinghouse"].address):
+            raise ConfigError(
+                f"the saved deployment of chain {deployment.chain_id} is not on this chain",
+                next_step="a restarted chain is empty: run `python -m scripts.deploy` again",
+            )
+        return cls(rpc, deployment)
 
     # --- contracts ---------------------------------------------------------------------
 

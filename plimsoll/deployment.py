@@ -40,6 +40,20 @@ _LOCAL_CHAINS: Final = (1337, 31_337)
 Progress = Callable[[str], None]
 
 
+def claim_folder(folder: Path) -> None:
+    """Make sure that results can be written, before anything is done to get them."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ConfigError(
+            f"cannot write to {folder} ({error.strerror})",
+            next_step="name another folder with --out",
+        ) from None
+
+
 @dataclass(frozen=True)
 class FeedSource:
     """A Chainlink-compatible feed; times in seconds."""

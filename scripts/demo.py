@@ -21,7 +21,7 @@ from rich.console import Console
 from plimsoll import artifacts
 from plimsoll.chain import AnvilOptions, AnvilProcess, Rpc, is_listening
 from plimsoll.demo.play import perform
-from plimsoll.deployment import is_local
+from plimsoll.deployment import claim_folder, is_local
 from plimsoll.errors import PortBusy, WrongRpc
 from plimsoll.report.charts import draw_all
 from plimsoll.report.checks import DemoIncomplete
@@ -34,10 +34,16 @@ DEFAULT_PORT = 8545
 DEFAULT_OUT = artifacts.PROJECT_ROOT / "reports" / "demo"
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65_535:
+        raise argparse.ArgumentTypeError(f"{text} is not a port (1 to 65535)")
+    return int(text)
+
+
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Command-line arguments."""
     parser = argparse.ArgumentParser(prog="demo", description="Replay a market day.")
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="default: %(default)s")
+    parser.add_argument("--port", type=_port, default=DEFAULT_PORT, help="default: %(default)s")
     parser.add_argument("--scenario", type=Path, default=DEFAULT_SCENARIO, metavar="FILE")
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT, metavar="FOLDER")
     parser.add_argument("--quiet", action="store_true", help="no story, only what was written")
@@ -68,6 +74,7 @@ def run(argv: Sequence[str]) -> None:
     args = parse(argv)
     console = Console(width=None if sys.stdout.isatty() else 132)
     scenario = load_scenario(args.scenario)
+    claim_folder(args.out)
     with console.status("compiling") as status:
         artifacts.ensure_compiled()
         with local_chain(args.port, scenario) as rpc:

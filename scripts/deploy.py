@@ -32,6 +32,7 @@ from plimsoll.deployment import (
     Plan,
     Preview,
     Sender,
+    claim_folder,
     deploy,
     is_local,
     load_listings,
@@ -127,6 +128,7 @@ def run(argv: Sequence[str]) -> None:
         console.print(deployment_table(deploy(rpc, preview, plan)))
         console.print("dry run: nothing was sent")
         return
+    claim_folder(args.out)
     with console.status("deploying") as status:
         sender = Sender(rpc, signer, lambda text: status.update(f"deploying: {text}"))
         deployment = deploy(rpc, sender, plan)

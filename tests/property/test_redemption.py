@@ -115,7 +115,7 @@ def test_blended_remaining__lies_between_and_is_the_mean(harness, unvested, rema
 
 @dataclass(frozen=True)
 class Books:
-    """Backing and claims as custody keeps them (wad); `rho_exact` follows the formulas as the specification gives them."""
+    """Backing and claims as custody keeps them (wad); `rho_exact` by the textbook formulas."""
 
     backing: int
     claims: int

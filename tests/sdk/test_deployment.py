@@ -342,3 +342,20 @@ def test_key_signer__poor_key__says_what_it_needs(rpc, deployment):
     rpc.mine()
     with pytest.raises(UnfundedKey):
         token.write(poor, "mint", poor.address, 1)
+
+
+# --- what a newcomer runs into -----------------------------------------------------------
+
+
+def test_connect__restarted_chain__says_to_deploy_again(tmp_path, deployment):
+    deployment.save(tmp_path)
+    with AnvilProcess() as empty_chain, pytest.raises(ConfigError, match="not on this chain"):
+        Client.connect(empty_chain.url, tmp_path)
+
+
+def test_deploy__folder_that_cannot_be_written__refused_before_anything_is_sent(tmp_path, anvil):
+    blocked = tmp_path / "file"
+    blocked.touch()
+    before = anvil.rpc.block_number()
+    assert leave(["--rpc", anvil.url, "--out", str(blocked / "folder")]) == ConfigError.exit_code
+    assert anvil.rpc.block_number() == before
