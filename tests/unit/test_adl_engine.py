@@ -37,12 +37,6 @@ def deployed():
 
 
 @pytest.fixture
-def ledger(deployed):
-    with deployed.rpc.undone():
-        yield deployed
-
-
-@pytest.fixture
 def loser(ledger):
     return ledger.account(0)
 

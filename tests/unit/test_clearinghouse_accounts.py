@@ -18,12 +18,6 @@ def deployed():
 
 
 @pytest.fixture
-def ledger(deployed):
-    with deployed.rpc.undone():
-        yield deployed
-
-
-@pytest.fixture
 def trader(ledger):
     """Account 0 of somebody who can sign."""
     return ledger.account_of(ledger.trader)

@@ -36,12 +36,6 @@ def deployed():
 
 
 @pytest.fixture
-def ledger(deployed):
-    with deployed.rpc.undone():
-        yield deployed
-
-
-@pytest.fixture
 def counterparty(ledger):
     return ledger.account(0)
 

@@ -19,12 +19,6 @@ def deployed():
 
 
 @pytest.fixture
-def ledger(deployed):
-    with deployed.rpc.undone():
-        yield deployed
-
-
-@pytest.fixture
 def unwired(ledger):
     """A second Clearinghouse that nobody has wired."""
     engines = (engine.address for engine in ledger.engines)

@@ -24,12 +24,6 @@ def deployed():
 
 
 @pytest.fixture
-def ledger(deployed):
-    with deployed.rpc.undone():
-        yield deployed
-
-
-@pytest.fixture
 def taker(ledger):
     return ledger.account(1)
 
