@@ -245,9 +245,9 @@ def _type_string(name: str, members: tuple[tuple[str, str], ...]) -> str:
     return f"{name}({','.join(f'{kind} {member}' for member, kind in members)})"
 
 
-_ORDER_TYPEHASH: Final = keccak(text=_type_string("Order", _ORDER_TYPES))
+ORDER_TYPEHASH: Final = keccak(text=_type_string("Order", _ORDER_TYPES))
 
 
 def _struct_hash(order: Order) -> bytes:
     values = [to_canonical_address(v) if isinstance(v, str) else v for v in order.as_tuple()]
-    return keccak(_ORDER_TYPEHASH + encode([kind for _, kind in _ORDER_TYPES], values))
+    return keccak(ORDER_TYPEHASH + encode([kind for _, kind in _ORDER_TYPES], values))

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
+import ssl
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -99,7 +101,7 @@ class Rpc:
         except (OSError, http.client.HTTPException) as error:
             # the request may have been carried out: never repeat it here
             self._connection.close()
-            raise WrongRpc(self.url, f"does not answer ({error!r})") from error
+            raise WrongRpc(self.url, f"does not answer: {_plain_words(error)}") from error
         try:
             return json.loads(text)
         except ValueError as error:
@@ -291,6 +293,25 @@ def decode_revert(data: bytes) -> str:
     except (DecodingError, UnicodeDecodeError):
         pass
     return "0x" + data.hex() if data else ""
+
+
+def _plain_words(error: OSError | http.client.HTTPException) -> str:
+    """What went wrong on the way to the endpoint, for a reader who knows no Python."""
+    match error:
+        case ConnectionRefusedError():
+            return "nothing listens there"
+        case TimeoutError():
+            return "it took too long"
+        case socket.gaierror():
+            return "its host name cannot be looked up"
+        case ssl.SSLError():
+            return "no secure connection to it can be made"
+        case ConnectionError():  # also http.client.RemoteDisconnected
+            return "it closed the connection"
+        case OSError():
+            return (error.strerror or "the network failed").lower()
+        case _:
+            return "what it said is not HTTP"
 
 
 def _refusal(method: str, params: Sequence[Any], error: Mapping[str, Any]) -> ChainError:
