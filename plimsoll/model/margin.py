@@ -1,0 +1,178 @@
+"""Equity and margin of accounts.
+
+As `contracts/_modules/margin.vy` and `_lib/brackets.vy`. Funding is already in cash, except for
+markets that nobody has poked in this block: their legs count at the mark and funding of now.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from plimsoll.model import positions, prices
+from plimsoll.model.rounding import div_down, div_up
+from plimsoll.model.state import (
+    FINE,
+    LEVERAGES,
+    PPM,
+    RAY,
+    WAD,
+    Account,
+    Market,
+    Position,
+    Terms,
+    World,
+    require,
+)
+
+_EMPTY: Final = Account()  # stand for what is not there; never changed
+_FLAT: Final = Position()
+
+
+@dataclass(slots=True)
+class Health:
+    """Margin state of an account; as `IClearinghouse.Health`."""
+
+    equity_fine: int  # valued for maintenance
+    equity_im_fine: int  # valued for opening and withdrawing, never above the other
+    mm_wad: int
+    im_wad: int
+    cash_fine: int  # with funding up to now
+    priced: bool  # every open market has a price
+
+
+@dataclass(slots=True)
+class Leg:
+    """One position as of now; as `IClearinghouse.Leg`, less what has accrued."""
+
+    size_fine: int
+    entry_fine: int  # whole wad: what a touch would write
+    mark_wad: int  # last good one
+    priced: bool
+    notional_wad: int
+    mm_wad: int
+    im_wad: int
+    mm_rate_ppm: int
+    leverage_class: int
+
+
+def health(world: World, account: int) -> Health:
+    """Health at the marks of this block, whether or not somebody has poked them yet."""
+    return health_without(world, account, 0)
+
+
+def health_without(world: World, account: int, market: int) -> Health:
+    """Health of an account's cash and all its legs but the one in `market` (0: all legs).
+
+    What funding did to the left-out leg up to the market's last poke is in the cash.
+    """
+    owner = world.accounts.get(account, _EMPTY)
+    total = Health(owner.cash_fine, owner.cash_fine, 0, 0, owner.cash_fine, True)
+    for where in owner.markets:
+        if where != market:
+            _add_leg(world, account, where, total)
+    return total
+
+
+def leg(world: World, account: int, market: int) -> Leg:
+    """One position as of now; flat if there is none. Refuses a market that is not listed."""
+    now = _as_of_now(world, market)
+    terms = world.markets[market].terms
+    held = world.positions.get((account, market), _FLAT)
+    require(positions.is_current(world, account, market), "adl: sync first")
+    notional_wad = notional_up_wad(held.size_fine, now.mark_wad)
+    im_wad, mm_wad, _ = margins(terms, notional_wad, held.choice)
+    return Leg(
+        size_fine=held.size_fine,
+        entry_fine=positions.entry_wad(held) * FINE,
+        mark_wad=now.mark_wad,
+        priced=now.priced,
+        notional_wad=notional_wad,
+        mm_wad=mm_wad,
+        im_wad=im_wad,
+        mm_rate_ppm=marginal_mm_rate_ppm(terms, notional_wad),
+        leverage_class=held.leverage_class,
+    )
+
+
+def _add_leg(world: World, account: int, market: int, total: Health) -> None:
+    """Adds one leg of an account to a health."""
+    now = _as_of_now(world, market)
+    state = world.markets[market]
+    held = world.positions[account, market]
+    if state.epochs:
+        require(positions.is_current(world, account, market), "adl: sync first")
+    size_fine = held.size_fine
+    due_ray = now.funding_index_ray - state.funding_index_ray
+    if due_ray:
+        funding_fine = div_down(-size_fine * due_ray, RAY)
+        total.cash_fine += funding_fine
+        total.equity_fine += funding_fine
+        total.equity_im_fine += funding_fine
+    worth_fine = value_down_wad(size_fine, now.mark_wad) * FINE
+    total.equity_fine += worth_fine
+    total.equity_im_fine += worth_fine
+    notional_wad = notional_up_wad(size_fine, now.mark_wad)
+    im_wad, mm_wad, _ = margins(state.terms, notional_wad, held.choice)
+    total.mm_wad += mm_wad
+    total.im_wad += im_wad
+    if not now.priced:
+        total.priced = False
+        basis_fine = value_down_wad(size_fine, positions.entry_wad(held)) * FINE
+        total.equity_im_fine -= max(worth_fine - basis_fine, 0)
+
+
+def _as_of_now(world: World, market: int) -> Market | prices.Peek:
+    """The market itself if it was poked in this block, or what a poke would make of it."""
+    state = prices.market_of(world, market)
+    return state if state.block == world.block else prices.peek(world, market)
+
+
+# --- one position ---------------------------------------------------------------------------
+
+
+def value_down_wad(size_fine: int, price_wad: int) -> int:
+    """Size times price (wad), rounded down: what a position is worth, or the cash that pays it."""
+    return div_down(size_fine * price_wad, WAD * FINE)
+
+
+def notional_up_wad(size_fine: int, price_wad: int) -> int:
+    """Magnitude of size times price (wad), rounded up."""
+    return div_up(abs(size_fine) * price_wad, WAD * FINE)
+
+
+def margins(terms: Terms, notional_wad: int, choice: int) -> tuple[int, int, int]:
+    """Initial and maintenance margin (wad, rounded up) of a notional, and the class in force.
+
+    IM = max(N / L, bracket IM), where L is the chosen class's leverage (`choice` is class + 1, 0:
+    the market's largest). In force is the largest class up to it with L * bracket IM <= N.
+    """
+    im_wad = _requirement_wad(terms.thresholds_wad, terms.im_ppm, notional_wad)
+    mm_wad = _requirement_wad(terms.thresholds_wad, terms.mm_ppm, notional_wad)
+    chosen = min(choice - 1, terms.max_class) if choice else terms.max_class
+    in_force = chosen
+    # the bracket margin without its rounding: less than a wei must not decide about a class
+    while in_force and LEVERAGES[in_force] * (im_wad - 1) >= notional_wad:
+        in_force -= 1
+    return max(im_wad, div_up(notional_wad, LEVERAGES[chosen])), mm_wad, in_force
+
+
+def marginal_mm_rate_ppm(terms: Terms, notional_wad: int) -> int:
+    """Maintenance rate of the last unit of a notional: that of the bracket below it."""
+    _, second, third = terms.thresholds_wad
+    if notional_wad <= second:
+        return terms.mm_ppm[0]
+    return terms.mm_ppm[1] if notional_wad <= third else terms.mm_ppm[2]
+
+
+def _requirement_wad(
+    thresholds_wad: tuple[int, int, int], rates_ppm: tuple[int, int, int], notional_wad: int
+) -> int:
+    """Each bracket's rate times the part of the notional in it, the sum rounded up."""
+    _, second, third = thresholds_wad
+    scaled = min(notional_wad, second) * rates_ppm[0]
+    if notional_wad > second:
+        scaled += (min(notional_wad, third) - second) * rates_ppm[1]
+    if notional_wad > third:
+        scaled += (notional_wad - third) * rates_ppm[2]
+    return div_up(scaled, PPM)

@@ -1,0 +1,263 @@
+"""The facade: every public call by the name it has on chain, all or nothing.
+
+    protocol = Protocol(world)
+    protocol.call("settle_one", now, block, sender, maker, taker, size_wad)
+
+Calls of the insurance vaults start with `junior_` or `senior_`, those of the settlement token
+with `token_`. Arguments are as on chain, but for orders (`plimsoll.model.orders.Offer`) and feeds
+(market and place in its list). Addresses are lower case, amounts in the contract's own unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from plimsoll.model import (
+    access,
+    auctions,
+    custody,
+    exchange,
+    feeds,
+    positions,
+    prices,
+    registry,
+    resolution,
+    snapshot,
+    takes,
+    tokens,
+    vaults,
+    waterfall,
+)
+from plimsoll.model.orders import Offer
+from plimsoll.model.snapshot import Snapshot
+from plimsoll.model.state import AuctionParams, Refused, World, require
+from plimsoll.orders import Match, Order
+
+
+class Protocol:
+    """A world and its public calls.
+
+    The methods below take the sender first and run as they are; `call` sets the time, and puts the
+    world back when the call is refused.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def call(self, name: str, now: int, block: int, sender: str, *args: Any) -> Any:
+        """Run one call as a transaction of its own; raises `Refused` and changes nothing then.
+
+        `world.close` lists afterwards what was decided within the rounding bounds.
+        """
+        world = self.world
+        world.now = now
+        world.block = block
+        world.close = []
+        world.verdicts = []
+        world.closed_places = world.charged_places = 0
+        before = snapshot.save(world)
+        kind, _, rest = name.partition("_")
+        try:
+            if kind in ("junior", "senior"):
+                vault = world.junior if kind == "junior" else world.senior
+                return _VAULT_CALLS[rest](world, vault, sender, *args)
+            return _CALLS[name](self, sender, *args)
+        except Refused:
+            snapshot.restore(world, before)
+            raise
+
+    def save(self) -> Snapshot:
+        """The world as it is now."""
+        return snapshot.save(self.world)
+
+    def restore(self, saved: Snapshot) -> None:
+        """Bring the world back to what was saved of it."""
+        snapshot.restore(self.world, saved)
+
+    # --- exchange -----------------------------------------------------------------------
+
+    def settle_one(self, sender: str, maker: Offer, taker: Offer, size: int) -> None:
+        """Settle one pair."""
+        exchange.settle_one(self.world, sender, maker, taker, size)
+
+    def settle(self, sender: str, orders: Sequence[Offer], matches: Sequence[Match]) -> None:
+        """Settle a batch, all or none."""
+        exchange.settle(self.world, sender, orders, matches)
+
+    def try_settle(self, sender: str, orders: Sequence[Offer], matches: Sequence[Match]) -> int:
+        """Settle what can be settled of a batch; returns the number of matches."""
+        return exchange.try_settle(self.world, sender, orders, matches)
+
+    def take_with_order(self, sender: str, signed: Offer, account: int, size: int) -> int:
+        """Take a slice for a signed order; returns the size taken."""
+        return exchange.take_with_order(self.world, sender, signed, account, size)
+
+    def cancel(self, sender: str, order: Order) -> None:
+        """Void one order."""
+        exchange.cancel(self.world, sender, order)
+
+    def cancel_below(self, sender: str, account: int, salt: int) -> None:
+        """Void all orders with a lower salt."""
+        exchange.cancel_below(self.world, sender, account, salt)
+
+    def set_agent(
+        self, sender: str, account: int, agent: str, expiry: int, markets: int, max_size: int
+    ) -> None:
+        """Let a key trade for an account."""
+        exchange.set_agent(self.world, sender, account, agent, expiry, markets, max_size)
+
+    def revoke_agent(self, sender: str, account: int, agent: str) -> None:
+        """Take a key's permit away."""
+        exchange.revoke_agent(self.world, sender, account, agent)
+
+    # --- clearinghouse ------------------------------------------------------------------
+
+    def poke(self, _sender: str, market: int) -> tuple[int, bool]:
+        """Mark of this block (wad) and whether there is one."""
+        return prices.poke(self.world, market)
+
+    def sync(self, _sender: str, account: int, market: int) -> bool:
+        """Write back what funding and ADL did to a position; whether that was all."""
+        return positions.sync(self.world, account, market)
+
+    def open_isolated(self, sender: str, subaccount: int) -> int:
+        """Open an account for one market; returns its id."""
+        return registry.open_isolated(self.world, sender, subaccount)
+
+    def set_leverage_class(
+        self, sender: str, account: int, market: int, leverage_class: int
+    ) -> None:
+        """Choose a class while flat."""
+        registry.set_leverage_class(self.world, sender, account, market, leverage_class)
+
+    # --- liquidator ---------------------------------------------------------------------
+
+    def start(self, _sender: str, account: int) -> None:
+        """Start an auction."""
+        resolution.start(self.world, account)
+
+    def take(
+        self, sender: str, account: int, market: int, size: int, limit_price: int, into: int
+    ) -> int:
+        """Take a slice into an own account; returns the size taken."""
+        return takes.take(self.world, sender, account, market, size, limit_price, into)
+
+    def touch(self, sender: str, account: int) -> None:
+        """Re-test an account under liquidation."""
+        from_exchange = sender == self.world.addresses["exchange"]
+        resolution.touch(self.world, account, from_exchange=from_exchange)
+
+    def remark(self, _sender: str, account: int) -> None:
+        """Poke the account's markets and re-test it."""
+        resolution.remark(self.world, account)
+
+    def resolve(self, _sender: str, max_buckets: int) -> bool:
+        """Work on the queue; returns whether an account is done."""
+        return resolution.resolve(self.world, max_buckets)
+
+    def set_params(self, sender: str, params: tuple[int, int, int, int, int, int]) -> None:
+        """Auction parameters; owner only."""
+        access.only_owner(self.world, sender)
+        auctions.set_params(self.world, AuctionParams(*params))
+
+    # --- custody ------------------------------------------------------------------------
+
+    def deposit(self, sender: str, account: int, amount: int) -> None:
+        """Bring token units in."""
+        custody.deposit(self.world, sender, account, amount)
+
+    def withdraw(self, sender: str, account: int, amount: int, receiver: str) -> int:
+        """Pay out claims; returns token units."""
+        return custody.withdraw(self.world, sender, account, amount, receiver)
+
+    def contribute(self, sender: str, amount: int) -> None:
+        """Give token units to all claims."""
+        custody.contribute(self.world, sender, amount)
+
+    def sweep_fees(self, sender: str) -> None:
+        """Send fees to the vaults."""
+        custody.sweep_fees(self.world, sender)
+
+    # a permit that fails does no harm where an allowance stands
+    deposit_with_permit = deposit
+
+    # --- waterfall ----------------------------------------------------------------------
+
+    def set_limits(self, sender: str, layer: int, limits: tuple[int, int]) -> None:
+        """Limits of a layer, in all and for one market; owner only."""
+        access.only_owner(self.world, sender)
+        waterfall.set_limits(self.world, layer, *limits)
+
+    def set_market_limit(self, sender: str, layer: int, market: int, market_ppm: int) -> None:
+        """A market's own limit; owner only."""
+        access.only_owner(self.world, sender)
+        waterfall.set_market_limit(self.world, layer, market, market_ppm)
+
+    def set_concession_budget(self, sender: str, budget_ppm: int) -> None:
+        """Budget for insurance concessions; owner only."""
+        access.only_owner(self.world, sender)
+        waterfall.set_concession_budget(self.world, budget_ppm)
+
+    # --- prices -------------------------------------------------------------------------
+
+    def set_market(
+        self,
+        sender: str,
+        market: int,
+        choices: Sequence[tuple[int, int, int]],
+        quorum: int,
+        max_deviation_ppm: int,
+    ) -> None:
+        """The oracle's feed list, see `plimsoll.model.feeds`; owner only."""
+        access.only_owner(self.world, sender)
+        feeds.set_market(self.world, market, choices, quorum, max_deviation_ppm)
+
+    def set_answer(self, _sender: str, market: int, place: int, answer: int) -> None:
+        """A round of this moment of a market's test feed."""
+        feeds.set_round(self.world, market, place, answer, self.world.now)
+
+    def set_round(
+        self, _sender: str, market: int, place: int, answer: int, updated_at: int
+    ) -> None:
+        """A round of any time of a market's test feed."""
+        feeds.set_round(self.world, market, place, answer, updated_at)
+
+    # --- token, attackers ---------------------------------------------------------------
+
+    def token_mint(self, _sender: str, to: str, amount: int) -> None:
+        """Token units for anybody."""
+        require(to != tokens.ZERO_ADDRESS, "erc20: mint to the zero address")
+        self.world.tokens[to] = tokens.balance(self.world, to) + amount
+
+    def token_transfer(self, sender: str, to: str, amount: int) -> bool:
+        """Send token units; sent to one of our contracts they are a gift that nobody counts."""
+        tokens.transfer(self.world, sender, to, amount)
+        return True
+
+    def attempt(self, sender: str, contract: str, function: str, *args: Any) -> None:
+        """Call what obeys one role only, without having it."""
+        access.refuse_outsider(self.world, sender, contract, function, args)
+
+
+_NO_CALLS: Final = ("call", "save", "restore")
+_CALLS: Final[dict[str, Callable[..., Any]]] = {
+    name: method
+    for name, method in vars(Protocol).items()
+    if not name.startswith("_") and name not in _NO_CALLS
+}
+
+_VAULT_CALLS: Final[dict[str, Callable[..., Any]]] = {
+    "deposit": vaults.deposit,
+    "mint": vaults.mint,
+    "withdraw": vaults.withdraw,
+    "redeem": vaults.redeem,
+    "request_withdrawal": vaults.request_withdrawal,
+    "clear_lapsed": vaults.clear_lapsed,
+    "forward_donation": vaults.forward_donation,
+    "transfer": vaults.transfer,
+    "transferFrom": vaults.transfer_from,
+    "approve": vaults.approve,
+    "pay_loss": vaults.pay_loss,
+    "receive_fees": vaults.receive_fees,
+}

@@ -1,0 +1,257 @@
+"""Auctions opened and re-tested, and the queue worked off.
+
+A solvent account whose auction has run out is re-matched leg by leg; a bankrupt one goes through
+the frozen resolve. The head of a lane is looked for in bounded steps, and every entry looked at in
+vain leaves or goes to the back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from plimsoll.model import (
+    auctions,
+    deleveraging,
+    lanes,
+    margin,
+    positions,
+    prices,
+    retest,
+    takes,
+    waterfall,
+)
+from plimsoll.model.state import FINE, Auction, World, require
+
+MAX_SKIPPED: Final = 16
+MAX_HOLES: Final = 256
+REFREEZE_AFTER: Final = 600
+PHASE_HAIRCUT: Final = 1
+DISCOUNT_MAX_PPM: Final = 100_000
+
+
+def start(world: World, account: int) -> None:
+    """Open the auction of an account below maintenance margin."""
+    last = auctions.load(world, account)
+    require(last.started == 0, "liquidation: already started")
+    markets = world.account(account).markets
+    for market in markets:
+        prices.poke(world, market)
+    health = margin.health(world, account)
+    lead = health.equity_fine - health.mm_wad * FINE
+    below = not world.decide("start: below margin", lead, retest.CLOSE_FINE)
+    require(below, "liquidation: not below margin")
+    world.auctions[account] = Auction(
+        started=world.now,
+        start_block=world.block,
+        weights=auctions.loss_weights(world, account, markets),
+        offset=auctions.resumed_offset(world, last),
+        place=lanes.append(world, False, account),
+    )
+    world.account(account).started = True
+    retest.retest(world, account, health, must_fit=False)
+
+
+def touch(world: World, account: int, from_exchange: bool) -> None:
+    """Re-test a started account; do nothing for any other.
+
+    The exchange's fills must leave the account's loss reserved.
+    """
+    if auctions.load(world, account).started == 0:
+        return
+    retest.assert_not_resolving(world, account)
+    retest.retest(world, account, margin.health(world, account), must_fit=from_exchange)
+
+
+def remark(world: World, account: int) -> None:
+    """Re-test a started account at the marks of this block."""
+    auctions.load_started(world, account)
+    retest.assert_not_resolving(world, account)
+    for market in world.account(account).markets:
+        prices.poke(world, market)
+    retest.retest(world, account, margin.health(world, account), must_fit=False)
+
+
+def resolve(world: World, max_buckets: int) -> bool:
+    """Go on with the frozen resolve, or work on the next account; whether that account is done."""
+    require(max_buckets != 0, "liquidation: zero buckets")
+    if world.resolving != 0:
+        _refreeze(world, world.resolving)
+        return _deleverage(world, max_buckets)
+
+    account, verdict, moved = _next_urgent(world)
+    if account == 0:
+        cleared = moved
+        account, verdict, moved = _next(world)
+        moved = moved or cleared
+    if account == 0:
+        require(moved, "liquidation: nothing to resolve")
+        return False
+    if verdict is retest.Verdict.SOLVENT:
+        return _rematch(world, account, max_buckets)
+    world.resolving = account
+    reserved = sum(waterfall.reservation(world, account))
+    deleveraging.adl_begin(world, account, reserved, world.auctions[account].weights)
+    return _deleverage(world, max_buckets)
+
+
+# --- who is next ----------------------------------------------------------------------------
+
+
+def _next_urgent(world: World) -> tuple[int, retest.Verdict, bool]:
+    """First account whose loss still does not fit, its verdict, whether anything moved.
+
+    Account 0 stands for none.
+    """
+    moved = False
+    for _ in range(MAX_SKIPPED):
+        place = lanes.pass_holes(world, True, MAX_HOLES)
+        if place == lanes.end(world, True):
+            break
+        moved = True
+        account = lanes.at(world, True, place)
+        if account == 0:
+            break
+        if not _sync(world, account):
+            return 0, retest.Verdict.OVER, True
+        verdict = _retest(world, account)
+        if world.auctions[account].urgent_place == 0:
+            continue
+        if _can_resolve(world, account):
+            return account, verdict, True
+        _leave_urgent(world, account)
+    return 0, retest.Verdict.OVER, moved
+
+
+def _next(world: World) -> tuple[int, retest.Verdict, bool]:
+    """First account by start time whose auction has run out and that can be worked on; likewise.
+
+    Cured ones leave, ones without a price go to the back; entries appended meanwhile wait for the
+    next call.
+    """
+    place = lanes.pass_holes(world, False, MAX_HOLES)
+    end = lanes.end(world, False)
+    moved = place != end and lanes.at(world, False, place) == 0
+    skipped = 0
+    for _ in range(MAX_HOLES):
+        if place == end or skipped == MAX_SKIPPED:
+            break
+        account = lanes.at(world, False, place)
+        place += 1
+        if account == 0:
+            continue
+        skipped += 1
+        if not auctions.has_run_out(world, world.auctions[account]):
+            continue
+        moved = True
+        if not _sync(world, account):
+            return 0, retest.Verdict.OVER, True
+        verdict = _retest(world, account)
+        if verdict is retest.Verdict.OVER:
+            continue
+        if _can_resolve(world, account):
+            return account, verdict, True
+        _requeue(world, account)
+    return 0, retest.Verdict.OVER, moved
+
+
+def _sync(world: World, account: int) -> bool:
+    """Write everything accrued back; False if a leg is too far behind for one touch."""
+    current = True
+    for market in world.account(account).markets:
+        current = positions.sync(world, account, market) and current
+    return current
+
+
+def _retest(world: World, account: int) -> retest.Verdict:
+    """Re-test with health as of now."""
+    return retest.retest(world, account, margin.health(world, account), must_fit=False)
+
+
+def _can_resolve(world: World, account: int) -> bool:
+    """Whether some leg has a price: the others wait for theirs."""
+    return any(prices.peek(world, market).priced for market in world.account(account).markets)
+
+
+def _leave_urgent(world: World, account: int) -> None:
+    """Back to waiting by start time; the next re-test may bring it here again."""
+    auction = world.auctions[account]
+    lanes.remove(world, True, auction.urgent_place)
+    world.auctions[account] = replace(auction, urgent_place=0)
+
+
+def _requeue(world: World, account: int) -> None:
+    """To the back of the main lane: nothing can be done for it now."""
+    auction = world.auctions[account]
+    lanes.remove(world, False, auction.place)
+    place = lanes.append(world, False, account)
+    world.auctions[account] = replace(auction, place=place)
+
+
+# --- what is done for it --------------------------------------------------------------------
+
+
+def _rematch(world: World, account: int, max_buckets: int) -> bool:
+    """Re-match leg by leg what restores kappa * MM, at mark worsened by half of what it can pay."""
+    progress = False
+    changed = False
+    health = margin.health(world, account)
+    for market in world.account(account).markets:
+        if changed:
+            health = margin.health(world, account)
+            if _is_below_zero(world, health) or retest.is_cured(world, health):
+                break
+        leg = margin.leg(world, account, market)
+        if not leg.priced or retest.is_gone(world, account, market):
+            continue
+        discount_ppm = min(takes.margin_share_ppm(world, health, leg) // 2, DISCOUNT_MAX_PPM)
+        wanted = takes.restoring(world, health, leg, discount_ppm)
+        size_fine = takes.size_worth_fine(world, wanted, leg)
+        if size_fine != abs(leg.size_fine):
+            size_fine = world.slice_fine(size_fine, takes.size_bound_wad(wanted, leg))
+        rematched_fine = deleveraging.rematch(
+            world, account, market, size_fine, discount_ppm, max_buckets
+        )
+        changed = True
+        progress = progress or rematched_fine != 0
+        if rematched_fine < size_fine:
+            break
+    verdict = _retest(world, account)
+    over = verdict is retest.Verdict.OVER
+    if not over and not progress:
+        _requeue(world, account)
+    return over
+
+
+def _is_below_zero(world: World, health: margin.Health) -> bool:
+    """Whether the account is bankrupt."""
+    return not world.decide("resolve: equity", health.equity_fine, retest.CLOSE_FINE)
+
+
+def _refreeze(world: World, account: int) -> None:
+    """Freeze what is left anew after ten minutes.
+
+    Not while a haircut is half done, nor if the account is solvent or nothing of it has a price.
+    """
+    job = world.job
+    assert job is not None, "a frozen resolve has a job"
+    if world.now < job.started + REFREEZE_AFTER or job.phase == PHASE_HAIRCUT:
+        return
+    health = margin.health(world, account)
+    if not _is_below_zero(world, health) or not _can_resolve(world, account):
+        return
+    reserved = retest.reserve(world, account, retest.deficit_wad(health))
+    deleveraging.adl_begin(world, account, reserved, world.auctions[account].weights)
+
+
+def _deleverage(world: World, max_buckets: int) -> bool:
+    """Step the frozen resolve; at its end the account is finished, or waits at the back."""
+    account = world.resolving
+    if not deleveraging.adl_step(world, max_buckets):
+        return False
+    world.resolving = 0
+    verdict = _retest(world, account)
+    if verdict is retest.Verdict.OVER:
+        return True
+    _requeue(world, account)
+    return False

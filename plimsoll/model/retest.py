@@ -1,0 +1,132 @@
+"""What every touch of a started account leads to.
+
+One of three: a cured auction ends, a flat bankrupt account is finished (the one draw), any other
+keeps running with its reservation set to its deficit now.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import Enum
+from typing import Final
+
+from plimsoll.model import auctions, custody, lanes, margin, positions, registry, waterfall
+from plimsoll.model.margin import Health
+from plimsoll.model.state import CASH_BOUND_WAD, FINE, PPM, SIZE_BOUND_WAD, Auction, World, require
+
+CLOSE_FINE: Final = CASH_BOUND_WAD * FINE
+
+
+class Verdict(Enum):
+    """What a re-test found."""
+
+    OVER = "over"  # cured or finished: no longer under liquidation
+    SOLVENT = "solvent"
+    BANKRUPT = "bankrupt"
+
+
+def retest(world: World, account: int, health: Health, must_fit: bool) -> Verdict:
+    """Re-test a started account, given its health now.
+
+    Refuses a loss that does not fit into the waterfall if it `must_fit`.
+    """
+    auction = world.auctions[account]
+    if is_cured(world, health):
+        _end(world, account, auction)
+        return Verdict.OVER
+    # without margin it would be cured if it were not bankrupt
+    bankrupt = health.mm_wad == 0 or not world.decide(
+        "retest: equity", health.equity_fine, CLOSE_FINE
+    )
+    if bankrupt and _is_flat(world, account):
+        shortfall = _finish(world, account, auction)
+        require(shortfall == 0 or not must_fit, "liquidation: loss not reserved")
+        return Verdict.OVER
+
+    fits = True
+    if bankrupt:
+        fits = _reserve_deficit(world, account, deficit_wad(health))
+        require(fits or not must_fit, "liquidation: loss not reserved")
+    elif auction.reserving:
+        reserve(world, account, 0)
+    urgent_place = auction.urgent_place
+    if not fits and urgent_place == 0:
+        urgent_place = lanes.append(world, True, account)
+    elif fits and urgent_place != 0:
+        lanes.remove(world, True, urgent_place)
+        urgent_place = 0
+    if bankrupt != auction.reserving or urgent_place != auction.urgent_place:
+        world.auctions[account] = replace(auction, reserving=bankrupt, urgent_place=urgent_place)
+    return Verdict.BANKRUPT if bankrupt else Verdict.SOLVENT
+
+
+def assert_not_resolving(world: World, account: int) -> None:
+    """The frozen resolve owns its account, and its reservation, until the end."""
+    require(account != world.resolving, "liquidation: being resolved")
+
+
+def is_cured(world: World, health: Health) -> bool:
+    """E >= kappa * MM; an account without positions and without debt is."""
+    lead = health.equity_fine * PPM - world.params.kappa_ppm * health.mm_wad * FINE
+    return world.decide("retest: cured", lead, CLOSE_FINE * PPM)
+
+
+def is_gone(world: World, account: int, market: int) -> bool:
+    """Whether nothing of a leg is left, not even a wei too small to need margin."""
+    if not positions.is_open(world, account, market):
+        return True
+    size_fine = abs(world.position(account, market).size_fine)
+    return world.decide("retest: gone", FINE - 1 - size_fine, SIZE_BOUND_WAD * FINE)
+
+
+def deficit_wad(health: Health) -> int:
+    """-E of a bankrupt account, rounded up; at least one wei."""
+    return max(1, -(health.equity_fine // FINE))
+
+
+def reserve(world: World, account: int, amount_wad: int) -> int:
+    """Set the account's reservation, split by its weights; what could be reserved."""
+    return waterfall.reserve(world, account, amount_wad, world.auctions[account].weights)
+
+
+def _is_flat(world: World, account: int) -> bool:
+    """Whether no leg of the account is left."""
+    return all(is_gone(world, account, market) for market in world.account(account).markets)
+
+
+def _reserve_deficit(world: World, account: int, deficit: int) -> bool:
+    """Reserve for a deficit; whether it fits as a whole."""
+    spare = reserve(world, account, deficit) - deficit
+    if spare == 0:
+        # how much more would have fitted, as far as rounding may matter
+        asked = deficit + CASH_BOUND_WAD + 1
+        weights = world.auctions[account].weights
+        spare = sum(waterfall.preview(world, account, asked, weights)) - deficit
+    return world.decide("retest: loss fits", spare, CASH_BOUND_WAD)
+
+
+def _finish(world: World, account: int, auction: Auction) -> int:
+    """Draw the loss of a flat account once; the shortfall that nobody could pay."""
+    for market in world.account(account).markets:
+        positions.sync(world, account, market)
+    loss = max(0, -(margin.health(world, account).cash_fine // FINE))
+    reserve(world, account, loss)
+    covered = waterfall.draw(world, account, loss, auction.weights)
+    shortfall = registry.cover(world, account, covered)
+    if shortfall != 0:
+        custody.book_shortfall(world, shortfall)
+    _end(world, account, replace(auction, reserving=False))
+    return shortfall
+
+
+def _end(world: World, account: int, auction: Auction) -> None:
+    """Out of both lanes, reservation released; the record keeps what the clock showed."""
+    if auction.reserving:
+        reserve(world, account, 0)
+    lanes.remove(world, False, auction.place)
+    if auction.urgent_place != 0:
+        lanes.remove(world, True, auction.urgent_place)
+    world.auctions[account] = auctions.closed(world, auction)
+    state = world.account(account)
+    require(not state.locked, "account: locked")
+    state.started = False
