@@ -7,18 +7,19 @@ both show the same prices and the same funding; what differs is the transaction'
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 from plimsoll.accounts import account_id
 from plimsoll.contract import Event
-from tests.support.books import Picture, rank
+from tests.support.books import LayerState, Picture
 from tests.support.venue import DAY_S, JUNIOR, MARKETS, PPM, RAY, SCALE, SENIOR, WAD, Venue, named
 
 KAPPA_PPM = 1_200_000
 CONCESSION_PPM = (5_000, 30_000)
 SHARES = 50_000
+FORGOTTEN_S = DAY_S + 14_400  # a rolling amount ends at a multiple of four hours
 BUCKET_FIELD_BITS = 25
 
 
@@ -252,17 +253,21 @@ def check_draws(venue: Venue, after: Picture, events: list[Event]) -> None:
         assert ends.count(account) <= starts.count(account), "I-21 finished twice"
 
 
-def check_exhausted(venue: Venue, state: Any, end: Event, events: list[Event]) -> None:
-    """Before a shortfall every layer is empty or at a limit."""
+def check_exhausted(venue: Venue, state: LayerState, end: Event, events: list[Event]) -> None:
+    """Before a shortfall every layer is empty or at a limit, at the rate it was asked at."""
     started = [
         e for e in venue.events if e.name == "AuctionStarted" and e["account"] == end["account"]
     ][-1]
-    room = rooms(venue, state, 0, weights_of(started["weights"]))[0]
+    booked = named(events, "ShortfallBooked")[0]
+    # a lower rate makes a vault's tokens worth more claims
+    worth = state.worth * booked["rate_after"] // booked["rate_before"]
+    then = replace(state, worth=worth)
+    room = rooms(venue, then, 0, weights_of(started["weights"]))[0]
     assert room <= SCALE * 10, f"I-23 shortfall while a layer could give {room}"
 
 
 def rooms(
-    venue: Venue, state: Any, held: int, weights: dict[int, int], extra: int = 0
+    venue: Venue, state: LayerState, held: int, weights: dict[int, int], extra: int = 0
 ) -> tuple[int, int]:
     """(least, most) that a layer could reserve; draws fade over a day, how fast is a bound."""
     free = max(0, state.worth - (state.reserved - held))
@@ -278,12 +283,12 @@ def rooms(
 
 
 def recent_draws(venue: Venue, layer: int) -> int:
-    """Units drawn from a layer in the last day."""
+    """Units drawn from a layer that may still count: the last ones are forgotten after 28 hours."""
     newest = venue.rpc.timestamp()
     return sum(
         e["units"]
         for e, time in zip(venue.events, venue.times, strict=True)
-        if e.name == "Drawn" and e["layer"] == layer and newest - time < DAY_S
+        if e.name == "Drawn" and e["layer"] == layer and newest - time < FORGOTTEN_S
     )
 
 
@@ -341,130 +346,15 @@ def check_reservations(venue: Venue, before: Picture, after: Picture, events: li
 def check_frozen(before: Picture, events: list[Event]) -> None:
     """A freeze states the account's true deficit and splits what nobody has reserved."""
     for event in named(events, "AdlFrozen"):
-        assert event["uncovered"] == max(0, event["deficit"] - event["reserved"]), "I-26 R = L - G"
-        parts = [e["uncovered"] for e in named(events, "LegFrozen")]
-        assert 0 <= sum(parts) - event["uncovered"] <= 10, "I-26 weights split all of R"
+        left = max(0, event["deficit"] - event["reserved"])
+        # so little is not asked of winners: the dust reserve pays it
+        assert event["uncovered"] == (left if left > SCALE else 0), "I-26 R = L - G"
+        shares = weights_of(event["weights"])
+        legs = {leg["market"]: leg["uncovered"] for leg in named(events, "LegFrozen")}
+        for market in shares.keys() | legs.keys():
+            # without a price nobody there is asked, and nobody elsewhere instead
+            part = -(-event["uncovered"] * shares.get(market, 0) // SHARES)
+            part = part if before.marks[market][1] else None
+            assert legs.get(market) == part, f"I-26 market {market} bears {legs}, not {part}"
         for leg in named(events, "LegFrozen"):
             assert leg["mark"] == before.marks[leg["market"]][0], "I-26 frozen at the mark"
-
-
-def expected_heads(
-    queue: list[dict[str, Any]], mark: int, closed: Sequence[Event]
-) -> list[tuple[int, int]]:
-    """(key, size) of the buckets that may be re-matched, best first; the last one in part."""
-    left = sum(event["size"] for event in closed)
-    found = []
-    for entry in sorted(queue, key=lambda entry: rank(entry["key"], mark), reverse=True):
-        if len(found) == len(closed):
-            break
-        part = min(left, entry["size"])
-        found.append((entry["key"], part))
-        left -= part
-    return found
-
-
-def check_order(before: Picture, market: int, mark: int, closed: Sequence[Event]) -> None:
-    """No bucket is re-matched while one with a higher score holds size."""
-    if not closed:
-        return
-    long = bool(closed[0]["key"] >> 16 & 1)
-    expected = expected_heads(before.queues[market, long], mark, closed)
-    assert [(e["key"], e["size"]) for e in closed] == expected, "I-28 not in queue order"
-
-
-class JobWatch:
-    """Follows one frozen resolve over its calls."""
-
-    def __init__(self) -> None:
-        self.legs: dict[int, Event] = {}
-        self.winning: dict[int, set[int]] = {}
-        self.haircut: dict[int, Event] = {}
-        self.charged: dict[int, list[int]] = {}
-        self.account = 0
-
-    def see(self, before: Picture, after: Picture, events: list[Event]) -> None:
-        """Check one call of `resolve`."""
-        for event in events:
-            if event.name == "AdlFrozen":
-                self.account = event["account"]
-                self.legs, self.winning, self.haircut, self.charged = {}, {}, {}, {}
-            elif event.name == "LegFrozen":
-                self.legs[event["market"]] = event
-            elif event.name == "HaircutSet":
-                self._see_haircut(before, event)
-            elif event.name == "BucketHaircut":
-                self.charged.setdefault(event["market"], []).append(event["key"])
-            elif event.name == "BucketRematched" and self.account:
-                self._see_rematch(event)
-        for market in MARKETS:
-            closed = [e for e in named(events, "BucketRematched") if e["market"] == market]
-            frozen = self.legs.get(market) if self.account else None
-            mark = frozen["mark"] if frozen else before.marks[market][0]
-            check_order(before, market, mark, closed)
-        for event in named(events, "Rematched"):
-            self._see_discount(before, event, events)
-        if self.account and not after.job["account"]:
-            self._finish()
-            self.account = 0
-
-    def _see_haircut(self, before: Picture, event: Event) -> None:
-        market, leg = event["market"], self.legs[event["market"]]
-        self._complete(self.haircut)
-        self.haircut[market] = event
-        wanted = leg["uncovered"]
-        assert event["credited"] == min(wanted, event["profit"]), "I-29 taken = min(R, U)"
-        if event["profit"]:
-            eta = min(RAY, -(-event["credited"] * RAY // event["profit"]))
-            assert event["eta_ray"] == eta, "I-29 eta = min(1, R / U)"
-        long = leg["size"] < 0
-        self.winning[market] = {
-            entry["key"]
-            for entry in before.queues[market, long]
-            if (leg["mark"] - entry["worst_entry"]) * (1 if long else -1) > 0
-        }
-        gains = [
-            max(Fraction(0), profit(before, account, place, leg["mark"]))
-            for account, place in before.legs
-            if place == market and (before.size(account, place) > 0) == long
-        ]
-        assert event["profit"] <= sum(gains) * (1 + Fraction(1, 10**8)) + 10**7, (
-            f"I-30 U = {event['profit']} above all winners' profit {sum(gains)}"
-        )
-        low = sum(
-            Fraction(abs(leg["mark"] - entry["worst_entry"]) * entry["size"], WAD)
-            for entry in before.queues[market, long]
-            if entry["key"] in self.winning[market]
-        )
-        assert event["profit"] >= low * (1 - Fraction(1, 10**8)) - 10**7, "I-30 U too small"
-
-    def _see_rematch(self, event: Event) -> None:
-        market = event["market"]
-        assert event["price"] == self.legs[market]["mark"], "I-31 a bankrupt leg goes at mark"
-        if market in self.haircut:
-            self._complete({market: self.haircut[market]})
-
-    def _see_discount(self, before: Picture, event: Event, events: list[Event]) -> None:
-        """A solvent account pays at most half the cap of a take, to those it is matched with."""
-        account, market = event["account"], event["market"]
-        health, leg = before.health[account], before.legs[account, market]
-        if len(named(events, "Rematched")) == 1 and health["mm"]:
-            cap = Fraction(health["equity"] * leg["mm"], health["mm"] * leg["notional"]) / 2
-            assert event["discount_ppm"] <= cap * PPM, "I-31 discount above half the cap"
-        mark = before.marks[market][0]
-        sign = 1 if before.size(account, market) > 0 else -1
-        price = mark * (PPM - sign * event["discount_ppm"]) // PPM
-        for closed in named(events, "BucketRematched"):
-            if closed["market"] == market:
-                assert closed["price"] == price, "I-31 price of a solvent re-match"
-
-    def _complete(self, haircuts: dict[int, Event]) -> None:
-        for market in haircuts:
-            keys = self.charged.get(market, [])
-            assert len(keys) == len(set(keys)), "I-30 a bucket was charged twice"
-            assert set(keys) == self.winning[market], "I-30 exactly the winning buckets pay"
-
-    def _finish(self) -> None:
-        self._complete(self.haircut)
-        for market, leg in self.legs.items():
-            if leg["uncovered"]:
-                assert market in self.haircut, "I-29 winners were asked before anybody else"

@@ -1,0 +1,1 @@
+"""Random runs of the reference model and the contracts side by side."""

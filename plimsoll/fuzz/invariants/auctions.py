@@ -1,0 +1,110 @@
+"""Auctions and takes: when one opens and ends, what a slice may cost the account."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from plimsoll.fuzz.invariants.events import AuctionEnded, AuctionStarted, Finished, Matched, Taken
+from plimsoll.fuzz.invariants.step import SIZE, Step, health_before, leg_margin, value_bound
+from plimsoll.model.state import FINE, PPM, WAD
+
+_TOUCHING: Final = ("touch", "remark", "start", "take", "deposit", "take_with_order")
+_BUSY: Final = ("liquidation: already started", "account: locked", "adl: sync first")
+_BONUS_PPM: Final = 10_000
+
+
+class Open:
+    """Accounts under liquidation, as the events tell."""
+
+    def __init__(self) -> None:
+        self.accounts: set[int] = set()
+        self.weights: dict[int, int] = {}  # of each account's newest auction
+
+    def judge(self, step: Step) -> str | None:
+        """I-17 to I-20 and I-35."""
+        for event in step.events:
+            problem = None
+            if isinstance(event, AuctionStarted):
+                problem = _started(step, event)
+                self.accounts.add(event.account)
+                self.weights[event.account] = event.weights
+            elif isinstance(event, AuctionEnded | Finished):
+                if event.account not in self.accounts:
+                    return f"I-35 auction: {event.account:#x} ended without one, or twice"
+                self.accounts.remove(event.account)
+                if isinstance(event, AuctionEnded) and not _cured(step, event.equity, event.mm):
+                    return f"I-20 auction: ended with {event.equity} of {event.mm}"
+            elif isinstance(event, Taken):
+                problem = _take(step, event)
+            if problem is not None:
+                return problem
+        if step.name == "start" and step.reason is not None:
+            return _refused_start(step, step.reason)
+        return self._left_open(step) if self.accounts and step.reason is None else None
+
+    def _left_open(self, step: Step) -> str | None:
+        """No auction stays open after a touch that found it cured."""
+        touched = {arg for arg in step.args if isinstance(arg, int)}
+        if step.name not in _TOUCHING:
+            touched = set()
+        for event in step.events:
+            if isinstance(event, Matched):
+                touched.update((event.maker, event.taker))
+            elif isinstance(event, Taken):
+                touched.add(event.account)
+        for account in touched & self.accounts:
+            now = step.seen.accounts[account]
+            if _cured(step, now.equity, now.mm):
+                return f"I-20 auction: {account:#x} is cured and still open"
+        return None
+
+
+def _cured(step: Step, equity: int, mm: int) -> bool:
+    return equity >= 0 and equity * PPM >= step.world.params.kappa_ppm * mm
+
+
+def _started(step: Step, event: AuctionStarted) -> str | None:
+    if event.equity >= event.mm:
+        return f"I-19 start: {event.equity} is not below {event.mm}"
+    health, bound = health_before(step, event.account), value_bound(step)
+    if abs(health.equity - event.equity) > bound or abs(health.mm - event.mm) > bound:
+        return f"I-19 start: announced {event.equity} of {event.mm}, it was {health}"
+    return None
+
+
+def _refused_start(step: Step, reason: str) -> str | None:
+    if reason in _BUSY:
+        return None
+    account = step.seen.accounts.get(step.args[0])
+    if account is not None and account.equity < account.mm:
+        return f"I-19 start: refused ({reason!r}) with {account.equity} of {account.mm}"
+    return None
+
+
+def _take(step: Step, event: Taken) -> str | None:
+    """What the account pays, and what it leaves of it."""
+    before, bound = health_before(step, event.account), value_bound(step)
+    size, mark = abs(event.size), event.mark
+    notional = size * mark // WAD
+    worsening = abs(mark - event.account_price) * size // WAD
+    held = step.before.positions[event.account, event.market][SIZE]
+    margin = leg_margin(step.world, event.market, held)
+    cost = (worsening + event.fee - 2) * before.mm * abs(held)
+    if cost > (max(before.equity, 0) + bound) * margin * (size + 1) * FINE:
+        return f"I-17 take: it cost {worsening} and a fee of {event.fee}, E was {before.equity}"
+    offered = notional * step.world.params.concession_max_ppm // PPM
+    if worsening + event.insurance_concession > offered + 2:
+        return f"I-17 take: {worsening} and {event.insurance_concession} are above c(T)"
+    if event.insurance_concession * PPM > notional * _BONUS_PPM:
+        return f"I-17 take: insurance concession {event.insurance_concession} above 1 %"
+    if before.equity > 0:
+        if event.equity < -bound:
+            return f"I-18 take: made {event.account:#x} bankrupt: {event.equity}"
+        if (event.equity + bound) * before.mm < before.equity * event.mm:
+            return f"I-18 take: {event.equity} of {event.mm} left, it was {before}"
+    elif event.equity < before.equity - bound:
+        return f"I-18 take: {event.equity} left, it was {before}"
+    taker = step.seen.accounts[event.taker]
+    if taker.equity_im < taker.im:
+        return f"I-18 take: the taker has {taker.equity_im} of {taker.im}"
+    return None

@@ -1,0 +1,254 @@
+"""The events that the rules read, their words cut out by position; amounts as the event's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from eth_utils.crypto import keccak
+
+from plimsoll import artifacts
+from plimsoll.fuzz.chains import Log
+
+_TOP: Final = 1 << 255
+
+
+class Deposited(NamedTuple):
+    """Custody credited a deposit."""
+
+    sender: int
+    account: int
+    tokens: int
+    credited: int
+
+
+class Withdrawn(NamedTuple):
+    """Custody paid claims of an account."""
+
+    account: int
+    receiver: int
+    claims: int
+    tokens: int
+
+
+class ShortfallBooked(NamedTuple):
+    """Everybody's claims are worth less."""
+
+    amount: int
+    rate_before: int
+    rate_after: int
+
+
+class PositionChanged(NamedTuple):
+    """What a position has become."""
+
+    account: int
+    market: int
+    size: int
+    entry: int
+    cash: int
+    fee: int
+
+
+class Matched(NamedTuple):
+    """Two orders met."""
+
+    maker_hash: int
+    taker_hash: int
+    market: int
+    maker: int
+    taker: int
+    size: int
+    price: int
+
+
+class AuctionStarted(NamedTuple):
+    """An account came under liquidation."""
+
+    account: int
+    equity: int
+    mm: int
+    weights: int
+    queue_index: int
+
+
+class AuctionEnded(NamedTuple):
+    """An account is cured."""
+
+    account: int
+    equity: int
+    mm: int
+
+
+class Taken(NamedTuple):
+    """A slice went to a taker."""
+
+    account: int
+    taker: int
+    market: int
+    size: int
+    mark: int
+    account_price: int
+    fee: int
+    insurance_concession: int
+    equity: int
+    mm: int
+
+
+class Reserved(NamedTuple):
+    """What the layers hold for a deficit."""
+
+    account: int
+    deficit: int
+    reserved: int
+
+
+class ReservationChanged(NamedTuple):
+    """How a reservation is split."""
+
+    account: int
+    junior: int
+    senior: int
+
+
+class Drawn(NamedTuple):
+    """A layer paid."""
+
+    layer: int
+    account: int
+    units: int
+    tokens: int
+    capacity_before: int
+    capacity_after: int
+
+
+class Finished(NamedTuple):
+    """A bankrupt account is over."""
+
+    account: int
+    loss: int
+    covered: int
+    shortfall: int
+
+
+class Rematched(NamedTuple):
+    """A leg of a solvent account was re-matched."""
+
+    account: int
+    market: int
+    size: int
+    discount_ppm: int
+
+
+class AdlFrozen(NamedTuple):
+    """A frozen resolve began, or began anew."""
+
+    account: int
+    deficit: int
+    reserved: int
+    uncovered: int
+    weights: int
+
+
+class LegFrozen(NamedTuple):
+    """One market of a frozen resolve."""
+
+    account: int
+    market: int
+    size: int
+    mark: int
+    funding_index: int
+    uncovered: int
+
+
+class HaircutSet(NamedTuple):
+    """The winners' profit is summed."""
+
+    account: int
+    market: int
+    profit: int
+    eta_ray: int
+    credited: int
+
+
+class BucketHaircut(NamedTuple):
+    """A bucket was charged."""
+
+    market: int
+    key: int
+    epoch: int
+
+
+class BucketRematched(NamedTuple):
+    """A bucket took over a part of a leg."""
+
+    account: int
+    market: int
+    key: int
+    size: int
+    price: int
+    epoch: int
+
+
+Event = (
+    Deposited
+    | Withdrawn
+    | ShortfallBooked
+    | PositionChanged
+    | Matched
+    | AuctionStarted
+    | AuctionEnded
+    | Taken
+    | Reserved
+    | ReservationChanged
+    | Drawn
+    | Finished
+    | Rematched
+    | AdlFrozen
+    | LegFrozen
+    | HaircutSet
+    | BucketHaircut
+    | BucketRematched
+)
+
+_SOURCES: Final[dict[str, tuple[Any, ...]]] = {
+    "Custody": (Deposited, Withdrawn, ShortfallBooked),
+    "TradeEngine": (PositionChanged,),
+    "AdlEngine": (AdlFrozen, LegFrozen, HaircutSet, BucketHaircut, BucketRematched),
+    "Exchange": (Matched,),
+    "Liquidator": (AuctionStarted, AuctionEnded, Taken, Reserved, Rematched, Finished),
+    "Waterfall": (ReservationChanged, Drawn),
+}
+
+
+class Decoder:
+    """Reads the logs of a transaction."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[bytes, tuple[Any, tuple[int, ...]]] = {}
+        for source, kinds in _SOURCES.items():
+            events = artifacts.load(source).events
+            for kind in kinds:
+                inputs = events[kind.__name__]["inputs"]
+                # topics come before data: the fields stand in that order
+                assert tuple(item["name"] for item in inputs) == kind._fields, kind
+                indexed = [item["indexed"] for item in inputs]
+                assert indexed == sorted(indexed, reverse=True), kind
+                types = [item["type"] for item in inputs]
+                signed = tuple(i for i, name in enumerate(types) if name.startswith("int"))
+                topic = bytes(keccak(text=f"{kind.__name__}({','.join(types)})"))
+                self._kinds[topic] = kind, signed
+
+    def read(self, logs: Sequence[Log]) -> list[Event]:
+        """The events that the rules read, in order."""
+        found: list[Event] = []
+        for _, topics, data in logs:
+            kind, signed = self._kinds.get(topics[0], (None, ())) if topics else (None, ())
+            if kind is None:
+                continue
+            words = [int.from_bytes(topic, "big") for topic in topics[1:]]
+            words += [int.from_bytes(data[i : i + 32], "big") for i in range(0, len(data), 32)]
+            for index in signed:
+                words[index] = (words[index] ^ _TOP) - _TOP
+            found.append(kind._make(words))
+        return found

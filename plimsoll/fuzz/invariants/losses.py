@@ -1,0 +1,174 @@
+"""The waterfall: who pays a loss, in which order, and how much of it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from plimsoll.fuzz.invariants.deleveraging import shares_of
+from plimsoll.fuzz.invariants.events import (
+    AdlFrozen,
+    BucketRematched,
+    Drawn,
+    Finished,
+    Matched,
+    ReservationChanged,
+    Reserved,
+    ShortfallBooked,
+    Taken,
+)
+from plimsoll.fuzz.invariants.step import CASH_FINE, Step
+from plimsoll.model.state import CASH_BOUND_WAD, PPM, RAY, Rolling, World
+
+JUNIOR, SENIOR = 3, 4
+_UNIT_WAD: Final = 10**12  # one token unit
+_SHARES: Final = 50_000
+_CASH: Final = CASH_BOUND_WAD
+
+
+def judge(step: Step, weights: dict[int, int]) -> str | None:
+    """I-10, I-21 to I-25 and I-37; `weights` of each account's newest auction."""
+    draws: dict[int, list[Drawn]] = {}
+    finished: list[Finished] = []
+    asked: dict[int, Reserved] = {}
+    split = None
+    for event in step.events:
+        problem = None
+        if isinstance(event, Drawn):
+            draws.setdefault(event.account, []).append(event)
+            problem = _draw(event)
+        elif isinstance(event, Finished):
+            finished.append(event)
+            problem = _finish(step, event, draws.pop(event.account, []))
+        elif isinstance(event, ReservationChanged):
+            split = event
+        elif isinstance(event, Reserved):
+            asked[event.account] = event
+            problem = _reservation(event, split)
+        if problem is not None:
+            return problem
+    if draws:
+        return f"I-21 draw: {[hex(account) for account in draws]} not finished by this call"
+    if not asked:
+        return None
+    return _deficits(step, asked, finished) or _layers(step, asked, finished, weights)
+
+
+def _draw(event: Drawn) -> str | None:
+    if event.capacity_before - event.capacity_after > event.units + 2 * _UNIT_WAD:
+        return f"I-37 draw: {event} takes more than it pays"
+    if event.units > event.capacity_before + _UNIT_WAD:
+        return f"I-37 draw: {event} pays more than there is"
+    return None
+
+
+def _finish(step: Step, event: Finished, draws: list[Drawn]) -> str | None:
+    layers = [draw.layer for draw in draws]
+    if layers != sorted(set(layers)):
+        return f"I-21 draw: layers {layers}"
+    covered = sum(draw.units for draw in draws)
+    if covered != event.covered:
+        return f"I-22 loss: draws of {covered}, covered {event.covered}"
+    if not 0 <= event.loss - event.covered - event.shortfall <= _UNIT_WAD:
+        return f"I-22 loss: {event} does not add up"
+    now, owner = step.seen.accounts[event.account], step.world.accounts[event.account]
+    if now.markets or now.equity or owner.markets or abs(owner.cash_fine) > CASH_FINE:
+        return f"I-22 loss: {event.account:#x} is finished and has {now.equity}"
+    if event.shortfall and any(isinstance(other, Taken | Matched) for other in step.events):
+        return "I-23 shortfall: a take or a fill ended in one"
+    return None
+
+
+def _reservation(event: Reserved, split: ReservationChanged | None) -> str | None:
+    if event.reserved > event.deficit:
+        return f"I-24 reservation: {event.reserved} for {event.deficit}"
+    if split is None or split.account != event.account:
+        return None
+    if split.junior + split.senior != event.reserved:
+        return f"I-24 reservation: {split} is not {event.reserved}"
+    return None
+
+
+def _deficits(step: Step, asked: dict[int, Reserved], finished: list[Finished]) -> str | None:
+    """What is reserved for is -E, unless ADL has gone on after it."""
+    if any(isinstance(event, AdlFrozen | BucketRematched) for event in step.events):
+        return None
+    over = {event.account for event in finished}
+    for account, event in asked.items():
+        now = step.seen.accounts[account]
+        if account not in over and now.started and event.deficit != max(0, -now.equity):
+            return f"I-24 reservation: asked for {event.deficit}, equity is {now.equity}"
+    return None
+
+
+# --- layers -------------------------------------------------------------------------------------
+
+
+def _layers(
+    step: Step, asked: dict[int, Reserved], finished: list[Finished], weights: dict[int, int]
+) -> str | None:
+    """Senior and a shortfall only after what comes before has given all it can.
+
+    Judged at the end of the call, so only where one account alone has reserved in it.
+    """
+    if len(asked) != 1:
+        return None
+    ((account, event),) = asked.items()
+    given = {JUNIOR: 0, SENIOR: 0}
+    if finished:
+        missing = finished[0].shortfall
+        for draw in step.events:
+            if isinstance(draw, Drawn):
+                given[draw.layer] += draw.units
+    else:
+        missing = event.deficit - event.reserved
+        held = step.world.waterfall.reservations.get(account)
+        if held is not None:
+            given = {JUNIOR: held.junior, SENIOR: held.senior}
+    shares = shares_of(weights.get(account, 0))
+    unit = _UNIT_WAD * RAY // _rate(step)
+    slack = 4 * unit * (1 + _SHARES // min(shares.values(), default=_SHARES)) + 2 * _CASH
+    left = missing + given[JUNIOR] + given[SENIOR]
+    for layer in (JUNIOR, SENIOR):
+        rooms = _rooms(step, layer, shares, given[layer])
+        left -= given[layer]
+        if given[layer] > _CASH and min(rooms[1:]) < -slack:
+            return f"I-10 limit: layer {layer} gave {given[layer]}, {-min(rooms[1:])} above it"
+        if left > _CASH and min(rooms) > slack:
+            number = "I-23 shortfall" if finished and missing else "I-25 order"
+            return f"{number}: layer {layer} could give {min(rooms)} more of {left}"
+    return None
+
+
+def _rooms(step: Step, layer: int, shares: dict[int, int], given: int) -> list[int]:
+    """What a layer could still give: by its assets, its day's limit and each market's; signed.
+
+    It has `given` so much. A loss that no market is named for gets what one market may have.
+    """
+    world = step.world
+    state = world.waterfall
+    vault = world.junior if layer == JUNIOR else world.senior
+    assets = vault.assets_tokens * _UNIT_WAD * RAY // _rate(step)
+    base = assets + _left(world, state.drawn.get(layer))
+    used = {market: _left(world, state.used.get((layer, market))) for market in (0, *shares)}
+    rooms = [assets - state.reserved[layer], base * state.global_ppm[layer] // PPM - used[0]]
+    for market, share in shares.items():
+        own = state.own_market_ppm.get((layer, market)) or state.market_ppm[layer]
+        rooms.append((base * own // PPM - used[market]) * _SHARES // share)
+    if not shares:
+        rooms.append(base * state.market_ppm[layer] // PPM - given)
+    return rooms
+
+
+def _left(world: World, amounts: Rolling | None) -> int:
+    """What a day has not yet forgotten: each line falls to nothing at its end."""
+    if amounts is None:
+        return 0
+    return sum(rate * max(end - world.now, 0) for end, rate in amounts.rates)
+
+
+def _rate(step: Step) -> int:
+    """Redemption rate at which the layers paid: before a shortfall was booked."""
+    for event in step.events:
+        if isinstance(event, ShortfallBooked):
+            return event.rate_before
+    return max(1, step.seen.books.redemption_rate)

@@ -1,0 +1,1 @@
+"""Stories: generators of actions that read the state again before each one."""

@@ -1,0 +1,154 @@
+"""What a run has really reached: rules, refusals, waterfall layers, paths of the ADL.
+
+Counted from the chain's own events and answers, never from what a rule meant to do.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from eth_utils.crypto import keccak
+
+from plimsoll import artifacts
+from plimsoll.model.state import RAY
+
+_SOURCES: Final = (
+    "Clearinghouse",
+    "TradeEngine",
+    "AdlEngine",
+    "RegistryEngine",
+    "Custody",
+    "Exchange",
+    "Liquidator",
+    "Waterfall",
+    "InsuranceVault",
+)
+_LAYERS: Final = {3: "junior", 4: "senior"}
+
+# What a campaign is asked to reach; the number is per million steps.
+TARGETS: Final = {
+    "bankruptcies finished": 20_000,
+    "draws on junior": 5_000,
+    "draws on senior": 5_000,
+    "haircuts": 2_000,
+    "multi-bucket re-matches": 2_000,
+    "epoch rolls": 500,
+}
+
+
+def event_names() -> dict[bytes, str]:
+    """Name by first topic, of every event the protocol can log."""
+    names = {}
+    for source in _SOURCES:
+        for name, entry in artifacts.load(source).events.items():
+            kinds = ",".join(_kind(item) for item in entry["inputs"])
+            names[bytes(keccak(text=f"{name}({kinds})"))] = name
+    return names
+
+
+def _kind(item: dict[str, Any]) -> str:
+    if not item["type"].startswith("tuple"):
+        return str(item["type"])
+    return f"({','.join(_kind(part) for part in item['components'])}){item['type'][5:]}"
+
+
+@dataclass
+class Tally:
+    """Counters of one run; two tallies add up."""
+
+    steps: int = 0
+    rules: Counter[str] = field(default_factory=Counter)
+    calls: Counter[str] = field(default_factory=Counter)
+    refusals: Counter[str] = field(default_factory=Counter)
+    events: Counter[str] = field(default_factory=Counter)
+    paths: Counter[str] = field(default_factory=Counter)
+    close: Counter[str] = field(default_factory=Counter)
+    largest: Counter[str] = field(default_factory=Counter)  # wei apart, never added
+
+    def add(self, other: Tally) -> None:
+        """Take over another run's counts."""
+        self.steps += other.steps
+        for name in ("rules", "calls", "refusals", "events", "paths", "close"):
+            getattr(self, name).update(getattr(other, name))
+        for name, value in other.largest.items():
+            self.largest[name] = max(self.largest[name], value)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data, largest counts first."""
+        plain: dict[str, Any] = {"steps": self.steps}
+        for name in ("paths", "rules", "calls", "refusals", "events", "close", "largest"):
+            plain[name] = dict(getattr(self, name).most_common())
+        return plain
+
+
+_SLICED: Final = ("Taken", "Rematched")
+
+
+class EventCounter:
+    """Turns the logs of one transaction into counts of events and paths."""
+
+    def __init__(self) -> None:
+        self._names = event_names()
+        self._epochs: dict[int, int] = {}  # bucket key -> newest epoch seen
+
+    def forget(self) -> None:
+        """A new venue begins."""
+        self._epochs.clear()
+
+    def count(self, tally: Tally, logs: Sequence[tuple[Sequence[bytes], bytes]]) -> list[str]:
+        """`logs` are (topics, data); returns the names in order."""
+        names = []
+        buckets = 0
+        for topics, data in logs:
+            name = self._names.get(topics[0]) if topics else None
+            if name is None:
+                continue
+            names.append(name)
+            tally.events[name] += 1
+            if name == "BucketRematched":
+                buckets += 1
+                self.saw(tally, _number(topics[3]), _word(data, 2))
+            elif name == "BucketHaircut":
+                self.saw(tally, _number(topics[2]), _word(data, 0))
+            elif name == "Drawn":
+                units = _word(data, 0)
+                layer = _LAYERS[_number(topics[1])]
+                tally.paths[f"draws on {layer}"] += units != 0
+            elif name == "HaircutSet":
+                eta = _word(data, 1)
+                tally.paths["haircuts"] += eta != 0
+                tally.paths["haircuts of all profit"] += eta == RAY
+                tally.paths["haircuts of nothing"] += eta == 0
+            elif name == "Finished":
+                tally.paths["bankruptcies finished"] += 1
+                tally.paths["bankruptcies with a shortfall"] += _word(data, 2) != 0
+        tally.paths["multi-bucket re-matches"] += buckets > 1
+        tally.paths["re-matches"] += buckets > 0
+        return names
+
+    def slices(self, logs: Sequence[tuple[Sequence[bytes], bytes]]) -> list[int]:
+        """Sizes (wad) of the takes and re-matches of solvent accounts in a transaction."""
+        found = []
+        for topics, data in logs:
+            if topics and self._names.get(topics[0]) in _SLICED:
+                size = _word(data, 0)
+                found.append(min(size, 2**256 - size))
+        return found
+
+    def saw(self, tally: Tally, bucket: int, epoch: int) -> None:
+        """The epoch a bucket stands in tells how often it has rolled since it was seen last."""
+        before = self._epochs.get(bucket, 0)
+        if epoch > before:
+            tally.paths["epoch rolls"] += epoch - before
+        self._epochs[bucket] = epoch
+
+
+def _word(data: bytes, index: int) -> int:
+    return _number(data[32 * index : 32 * index + 32])
+
+
+def _number(word: bytes) -> int:
+    return int.from_bytes(word, "big")
