@@ -1,0 +1,220 @@
+"""Which tests belong to which module, and how they are run on a tree."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import psutil  # type: ignore[import-untyped]
+
+from plimsoll.errors import ConfigError
+
+_ADL: Final = ("unit/test_adl_buckets.py", "unit/test_adl_engine.py")
+_AUCTION: Final = ("unit/liquidator",)
+_ORDERS: Final = ("unit/test_orders.py", "unit/exchange")
+_INDEX: Final = (*_ADL, "property/test_adl_index.py", "property/test_flat_bucket.py")
+_TRADES: Final = ("unit/test_clearinghouse_trades.py", "unit/test_clearinghouse_takes.py")
+_MARGIN: Final = ("unit/test_clearinghouse_margin.py", "unit/test_clearinghouse_accounts.py")
+_FUNDING: Final = ("unit/test_clearinghouse_funding.py",)
+_REGISTRY: Final = ("unit/test_clearinghouse_registry.py",)
+_VIEWS: Final = ("unit/test_clearinghouse_views.py",)
+_WINDOW: Final = ("unit/test_premium_window.py", "property/test_premium_window_model.py")
+
+TESTS: Final[dict[str, tuple[str, ...]]] = {
+    # contracts
+    "AdlEngine": (*_ADL, *_REGISTRY),
+    "Clearinghouse": (*_REGISTRY, *_MARGIN, *_VIEWS, *_FUNDING, *_TRADES, *_ADL),
+    "Custody": ("unit/custody",),
+    "Exchange": _ORDERS,
+    "InsuranceVault": ("unit/insurance_vault",),
+    "Lens": ("sdk/test_deployment.py", "integration/test_demo.py"),
+    "Liquidator": _AUCTION,
+    "PriceOracle": ("unit/test_price_oracle.py", "property/test_feed_median.py"),
+    "RegistryEngine": (*_REGISTRY, *_MARGIN),
+    "Timelock": ("unit/test_timelock.py",),
+    "TradeEngine": (*_TRADES, *_MARGIN, *_REGISTRY, *_FUNDING),
+    "Waterfall": ("unit/test_waterfall.py",),
+    # modules with storage
+    "adl_index": (*_INDEX, "unit/test_ledger_packing.py"),
+    "adl_queue": (*_VIEWS, *_ADL),
+    "adl_resolve": _ADL,
+    "agents": _ORDERS,
+    "auctions": _AUCTION,
+    "engines": (*_REGISTRY, *_MARGIN),
+    "flat_bucket": (*_TRADES, *_INDEX),
+    "ledger": ("unit/test_ledger_packing.py", *_MARGIN, *_TRADES, *_INDEX),
+    "margin": (*_MARGIN, *_TRADES),
+    "market_terms": (*_REGISTRY, *_MARGIN, *_TRADES),
+    "marks": (*_FUNDING, *_VIEWS, *_TRADES),
+    "neighbours": _AUCTION,
+    "orders": _ORDERS,
+    "portfolio": (*_TRADES, *_MARGIN, *_ADL),
+    "premiums": (*_FUNDING, *_TRADES),
+    "resolution": _AUCTION,
+    "resolve_job": _ADL,
+    "resolve_queue": _AUCTION,
+    "retest": _AUCTION,
+    "takes": _AUCTION,
+    # mathematics
+    "bits": ("unit/test_lib_bits.py", "unit/test_ledger_packing.py", *_ADL),
+    "brackets": ("unit/test_lib_brackets.py", *_MARGIN),
+    "entry_tick": ("unit/test_lib_entry_tick.py", *_ADL, *_TRADES),
+    "feed_median": ("property/test_feed_median.py", "unit/test_price_oracle.py"),
+    "fixed_point": ("unit/test_lib_fixed_point.py", *_TRADES, *_MARGIN, "unit/custody"),
+    "loss_weights": ("unit/test_loss_weights.py", "unit/test_waterfall.py", *_ADL),
+    "order_match": _ORDERS,
+    "premium_window": (*_WINDOW, *_FUNDING),
+    "redemption": ("property/test_redemption.py", "unit/custody"),
+    "revert_reason": _ORDERS,
+    "rolling_limit": ("property/test_rolling_limit.py", "unit/test_waterfall.py"),
+    "take_formula": ("property/test_take_formula.py", *_AUCTION),
+}
+"""Files and folders under `tests/` that know a module's rules. Left out on purpose: what reads
+the sources instead of running them, and the gas snapshot, which notices almost any change."""
+
+FLOWS: Final = ("integration/test_flows.py", "regression")
+"""The whole protocol in use: what is asked last."""
+
+_HYPOTHESIS_SEED: Final = 1
+_OUTCOME = re.compile(r"^(?:FAILED|ERROR) (tests/.+?)(?: - (.*))?$", re.MULTILINE)
+_INVARIANT = re.compile(r"\b[IM]-\d\d\b")  # of a rule, of a comparison with the model
+_VIOLATION: Final = "VIOLATION "  # how scripts/fuzz.py begins its verdict
+LONGEST_MESSAGE: Final = 200
+_GRACE_S: Final = 10.0
+
+
+@dataclass(frozen=True)
+class Killer:
+    """Something that runs on a tree and leaves with 0 if it finds nothing."""
+
+    name: str
+    command: tuple[str, ...]
+    codes: range = range(1, 2)
+    """Exit codes that say it found something."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one killer said. `by` is the test's id or the invariant's number."""
+
+    code: int | None
+    """Exit code; None after a timeout."""
+    seconds: float
+    by: str = ""
+    message: str = ""
+
+
+def fuzz_killer(steps: int, seed: int) -> Killer:
+    """A short random walk in process: model against contracts, all invariants."""
+    options = ("--steps", str(steps), "--seed", str(seed), "--jobs", "1", "--shrink", "0")
+    command = (sys.executable, "-m", "scripts.fuzz", *options, "--quiet")
+    # where the protocol does not even open, the command leaves with that error's own code
+    return Killer("fuzz", command, range(1, 128))
+
+
+def pytest_killer(name: str, files: Sequence[str]) -> Killer:
+    """Test files in this order, up to the first failure."""
+    options = (
+        "-x", "-q", "-rfE", "--tb=line", "--no-header", "-p", "no:cacheprovider",
+        f"--hypothesis-seed={_HYPOTHESIS_SEED}",
+    )  # fmt: skip
+    paths = tuple(f"tests/{file}" for file in files)
+    return Killer(name, (sys.executable, "-m", "pytest", *options, *paths))
+
+
+def run_killer(killer: Killer, tree: Path, limit_s: float) -> Verdict:
+    """Run one killer in a tree, with the tree's own library, scripts and artifacts."""
+    started = time.monotonic()
+    process = subprocess.Popen(
+        killer.command,
+        cwd=tree,
+        env=_environment(tree),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        output, _ = process.communicate(timeout=limit_s)
+    except subprocess.TimeoutExpired:
+        _end(process)
+        return Verdict(None, time.monotonic() - started, by="timeout")
+    except BaseException:
+        _end(process)
+        raise
+    seconds = time.monotonic() - started
+    if process.returncode == 0:
+        return Verdict(0, seconds)
+    by, message = _reason(killer, output)
+    return Verdict(process.returncode, seconds, by, message)
+
+
+def files_of(module: str) -> tuple[str, ...]:
+    """The test files of a module."""
+    try:
+        return TESTS[module]
+    except KeyError:
+        raise ConfigError(
+            f"no tests are named for the module {module}",
+            next_step="add it to TESTS in plimsoll/mutation/killers.py",
+        ) from None
+
+
+def in_order_of_price(files: Sequence[str], seconds: Mapping[str, float]) -> tuple[str, ...]:
+    """The cheapest first."""
+    return tuple(sorted(dict.fromkeys(files), key=lambda file: (seconds[file], file)))
+
+
+def _environment(tree: Path) -> dict[str, str]:
+    path = [str(Path(sys.executable).parent), str(tree / "node_modules/.bin"), os.environ["PATH"]]
+    return {
+        **os.environ,
+        "PATH": os.pathsep.join(path),
+        "PYTHONPATH": str(tree),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "NO_COLOR": "1",
+        "COLUMNS": "400",  # pytest cuts what it says about a failure to a line
+    }
+
+
+def _reason(killer: Killer, output: str) -> tuple[str, str]:
+    """Which check failed, and its message, shortened to one line."""
+    found = _OUTCOME.search(output)
+    lines = [line.strip() for line in output.splitlines() if line.strip()] or [""]
+    verdicts = [line for line in lines if line.startswith(_VIOLATION)]
+    named = verdicts or [line for line in lines if _INVARIANT.search(line)]
+    if found is not None:
+        message = found[2] or next(iter(named), "")
+        invariant = _INVARIANT.search(message)
+        by = f"{found[1]} ({invariant[0]})" if invariant else found[1]
+    else:
+        message = named[0] if named else lines[-1]
+        invariant = _INVARIANT.search(message)
+        by = f"{killer.name} {invariant[0]}" if invariant else killer.name
+    return by, message.removeprefix(_VIOLATION)[:LONGEST_MESSAGE]
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End a killer and the chains it started, which lead sessions of their own."""
+    try:
+        children = psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        children = []
+    process.send_signal(signal.SIGINT)
+    try:
+        process.communicate(timeout=_GRACE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+    for child in children:
+        if child.is_running():
+            child.kill()
