@@ -1,10 +1,12 @@
-"""Measure gas and code size of every contract, beside the project's limits.
+"""Measure gas, code size, growth and speed, beside the project's limits.
 
     make bench
     python -m scripts.bench --write-docs --update-snapshot
 
-Starts its own Anvil, deploys, measures from receipts, prints a table and writes
-`reports/bench.json`. Leaves with an error if a limit is missed.
+Starts its own Anvil, deploys and measures from receipts; crowds of up to 100,000 accounts are
+built in process. Takes about three minutes, prints tables and writes `reports/bench.json`, whose
+numbers stand at plain keys such as `gas.settle_existing` or `fuzz.steps_per_second.revm`. Leaves
+with an error if a limit is missed.
 """
 
 from __future__ import annotations
@@ -19,13 +21,9 @@ from rich.console import Console
 from rich.table import Table
 
 from plimsoll import artifacts
-from plimsoll.bench.figures import (
-    DYDX_V3_DELEVERAGE,
-    SCALE_LIMIT_PPM,
-    LimitMissed,
-    Report,
-)
+from plimsoll.bench.figures import DYDX_V3_DELEVERAGE, LimitMissed
 from plimsoll.bench.measure import measure
+from plimsoll.bench.report import SCALE_LIMIT_PPM, WANTED_RATIO, Report
 from plimsoll.errors import ConfigError
 from plimsoll.units import PPM, percent
 from scripts.deploy import leave_with
@@ -38,7 +36,7 @@ BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Command-line arguments."""
-    parser = argparse.ArgumentParser(prog="bench", description="Measure gas and code size.")
+    parser = argparse.ArgumentParser(prog="bench", description="Measure gas, size and speed.")
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT, metavar="FILE")
     parser.add_argument("--write-docs", action="store_true", help="put the tables into docs/gas.md")
     parser.add_argument(
@@ -65,16 +63,62 @@ def gas_table(report: Report) -> Table:
     return table
 
 
+def view_table(report: Report) -> Table:
+    """What views cost."""
+    table = Table(title="Views", title_justify="left")
+    table.add_column("measured")
+    for column in ("gas", "ms on Anvil"):
+        table.add_column(column, justify="right")
+    for view in report.views:
+        table.add_row(
+            f"{view.figure.description}\n[dim]{view.figure.key}[/dim]",
+            f"{view.figure.value:,}",
+            f"{view.milliseconds:.2f}",
+        )
+    return table
+
+
 def scale_table(report: Report) -> Table:
-    """The same resolve against buckets of different numbers of accounts."""
+    """The same resolves against buckets of different numbers of accounts."""
     spread = percent(report.scale_spread_ppm, PPM, 4)
     table = Table(
         title=f"ADL, spread {spread}, limit {percent(SCALE_LIMIT_PPM, PPM)}", title_justify="left"
     )
-    for column in ("accounts in the bucket", "gas of the resolve", "dYdX v3, one by one"):
+    columns = ("accounts in the bucket", "bankrupt", "solvent", "receipts", "dYdX v3")
+    for column in columns:
         table.add_column(column, justify="right")
-    for accounts, gas in report.adl_scale:
-        table.add_row(f"{accounts:,}", f"{gas:,}", f"{accounts * DYDX_V3_DELEVERAGE:,}")
+    receipts = {crowd.accounts: crowd for crowd in report.receipts}
+    for crowd in report.crowds:
+        receipt = receipts.get(crowd.accounts)
+        table.add_row(
+            f"{crowd.accounts:,}",
+            f"{crowd.haircut:,}",
+            f"{crowd.rematch:,}",
+            "" if receipt is None else "equal" if receipt == crowd else "differ",
+            f"{crowd.accounts * DYDX_V3_DELEVERAGE:,}",
+        )
+    return table
+
+
+def bucket_table(report: Report) -> Table:
+    """Resolves against different numbers of buckets."""
+    table = Table(title="ADL by buckets", title_justify="left")
+    for column in ("winning buckets", "all charged, first re-matched", "all charged and closed"):
+        table.add_column(column, justify="right")
+    for cost in report.buckets:
+        table.add_row(str(cost.buckets), f"{cost.haircut:,}", f"{cost.rematch:,}")
+    return table
+
+
+def speed_table(report: Report) -> Table:
+    """The fuzz machine on both chains."""
+    speed = report.speed
+    table = Table(title="Fuzz machine, one process", title_justify="left")
+    for column in ("chain", "steps", "steps per second"):
+        table.add_column(column, justify="right")
+    table.add_row("revm, in process", f"{speed.revm_steps:,}", f"{speed.revm:,.0f}")
+    table.add_row("Anvil", f"{speed.anvil_steps:,}", f"{speed.anvil:,.0f}")
+    table.add_row("ratio", "", f"{speed.ratio:.1f}, wanted {WANTED_RATIO}")
     return table
 
 
@@ -108,7 +152,7 @@ def write_docs(report: Report, path: Path = DOCUMENT) -> None:
 
 def write_snapshot(report: Report, path: Path = SNAPSHOT) -> None:
     """Keep the gas figures for the test that watches them."""
-    snapshot = {figure.key: figure.value for figure in report.gas}
+    snapshot = {figure.key: figure.value for figure in report.measured_gas}
     path.write_text(json.dumps(snapshot, indent=2) + "\n", encoding="utf-8")
 
 
@@ -118,8 +162,21 @@ def run(argv: Sequence[str]) -> None:
     console = Console(width=None if sys.stdout.isatty() else 120)
     with console.status("compiling") as status:
         artifacts.ensure_compiled()
-        report = measure(lambda text: status.update(f"measuring: {text}"))
-    for table in (gas_table(report), scale_table(report), size_table(report)):
+
+        def progress(text: str) -> None:
+            status.update(f"measuring: {text}")
+            if not console.is_terminal:
+                console.print(text, highlight=False)
+
+        report = measure(progress)
+    for table in (
+        gas_table(report),
+        view_table(report),
+        scale_table(report),
+        bucket_table(report),
+        speed_table(report),
+        size_table(report),
+    ):
         console.print(table)
     for name, text in report.conditions.items():
         console.print(f"{name}: {text}", highlight=False)

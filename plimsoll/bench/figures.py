@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from plimsoll.errors import PlimsollError
-from plimsoll.units import PPM, div_up, percent
+from plimsoll.units import PPM
 
 CODE_LIMIT: Final = 24_576
 """Runtime bytes that one contract may have (EIP-170)."""
-SCALE_LIMIT_PPM: Final = 20_000
-"""How much the gas of a re-match may differ between 10 and 1,000 accounts in a bucket."""
 
 GAS_LIMITS: Final = {
     "gas.settle_existing": 200_000,
@@ -31,6 +27,7 @@ DYDX_V3: Final = {
 DYDX_V3_DELEVERAGE: Final = 141_000
 """Gas to deleverage against one counterparty there; each further one costs as much again."""
 
+# in the order of the tables
 DESCRIPTIONS: Final = {
     "gas.settle_existing": "one fill, both sides signed, both have positions",
     "gas.settle_existing_three_feeds": "one fill, both signed, both have positions, three feeds",
@@ -39,18 +36,76 @@ DESCRIPTIONS: Final = {
     "gas.settle_one_signature_three_feeds": "one fill sent by the taker, three feeds",
     "gas.settle_new": "one fill, both signed, both open, buckets exist",
     "gas.settle_new_buckets": "one fill, both signed, both open, each the first in its bucket",
+    "gas.settle_close": "one fill, both signed, both close their positions",
+    "gas.settle_after_adl": "one fill, both signed, the maker's bucket was re-matched and charged",
+    "gas.settle_further_part": "one fill of a part of an order that was filled in part before",
+    "gas.settle_agents": "one fill, both signed by agents",
     "gas.settle_batch10_one_taker_per_fill": "a fill of 10, one taker sends, 10 makers signed",
     "gas.settle_batch10_one_taker_per_fill_three_feeds": "a fill of 10, one taker, three feeds",
+    "gas.settle_batch10_per_fill": (
+        "a fill of 10 signed pairs: 20 orders, a call takes 16, so two calls of five pairs"
+    ),
     "gas.settle_batch_pairs_per_fill": "a fill of 8 signed pairs, as many as fit into one call",
+    "gas.try_settle": "try_settle of one signed pair, both have positions",
+    "gas.try_settle_skipped": "try_settle of one signed pair that fails for want of margin",
+    "gas.cancel_first": "cancel an order that was never filled",
+    "gas.cancel_filled": "cancel the rest of an order that was filled in part",
+    "gas.cancel_below_first": "cancel all orders with lower salts, first time",
+    "gas.cancel_below": "the same again, with a higher salt",
+    "gas.set_agent_first": "a new agent",
+    "gas.set_agent": "another limit for an agent",
+    "gas.revoke_agent": "an agent revoked",
     "gas.deposit_first": "first deposit of an account",
     "gas.deposit": "a further deposit",
+    "gas.deposit_with_permit_first": "first deposit with a permit of this owner",
+    "gas.deposit_with_permit": "a further deposit with a permit",
+    "gas.deposit_ends_auction": "a deposit that brings an account under auction back to health",
+    "gas.withdraw_first": "withdrawal to somebody without tokens, account with one position",
     "gas.withdraw": "withdrawal by an account with one position",
+    "gas.open_isolated_first": "an isolated account",
+    "gas.open_isolated": "another one of the same owner",
+    "gas.set_leverage_class_first": "leverage chosen in a market, first time",
+    "gas.set_leverage_class": "leverage chosen again",
+    "gas.sweep_fees_first": "fees moved to the vaults, first time",
+    "gas.sweep_fees": "fees moved to the vaults again",
+    "gas.contribute_first": "a gift to everybody, first time",
+    "gas.contribute": "another gift",
+    "gas.vault_deposit_first": "insurance shares bought, first time",
+    "gas.vault_deposit": "more insurance shares",
+    "gas.vault_request_first": "notice of a withdrawal",
+    "gas.vault_request": "the notice given anew for another amount",
+    "gas.vault_clear_lapsed": "a lapsed notice cleared away",
+    "gas.vault_redeem": "a part of the shares redeemed",
+    "gas.vault_redeem_last": "the rest of them redeemed",
+    "gas.vault_transfer": "shares sent to somebody without any",
+    "gas.vault_forward_donation": "tokens sent to the vault by mistake handed on",
+    "gas.poke": "a mark refreshed",
+    "gas.poke_three_feeds": "a mark of three feeds refreshed",
+    "gas.poke_new_rate": "a mark refreshed, and the funding rate set anew",
+    "gas.sync_first": "a position written back, after a fill",
+    "gas.sync": "a position written back again",
+    "gas.sync_after_adl": "a position written back, its bucket was re-matched and charged",
     "gas.start": "start of an auction, one position",
+    "gas.start_again": "start anew within an hour",
+    "gas.touch": "an auction looked at: goes on",
+    "gas.take_new": "partial take into an account without a position, with a concession",
     "gas.take": "partial take into an account with a position, the junior vault adds a concession",
+    "gas.take_with_order": "the same for a signed order",
+    "gas.remark_first": "loss of an account under auction reserved, first time",
+    "gas.remark": "loss reserved anew at another mark",
     "gas.rematch_1_bucket": "solvent account, auction run out: re-matched with one bucket",
-    "gas.settle_after_adl": "one fill, both signed, the maker's bucket was re-matched and charged",
     "gas.resolve_1_bucket": "whole resolve of a bankrupt account: two draws, haircut, one bucket",
+    "gas.resolve_1_bucket_again": "the same for another account within the same day",
     "gas.haircut_per_bucket": "each further winning bucket: profit summed, then charged",
+    "view.health": "margin state of an account with positions in two markets",
+    "view.leg": "one position",
+    "view.adl_queue": "eleven buckets in order",
+    "view.adl_rank": "place of a position behind ten buckets",
+    "view.take_terms": "what a take would get now",
+    "view.overview": "Lens: an account with two positions under auction",
+    "view.dry_run": "Lens: who would pay, at given prices of two markets",
+    "view.buffers": "Lens: capital in front of the winners of a market",
+    "view.books": "Lens: everything for a reconciliation",
 }
 
 
@@ -60,7 +115,7 @@ class LimitMissed(PlimsollError):
     exit_code: ClassVar[int] = 7
 
     def __init__(self, keys: Sequence[str]) -> None:
-        super().__init__(f"above the limit: {', '.join(keys)}", next_step="see the table above")
+        super().__init__(f"outside its limit: {', '.join(keys)}", next_step="see the tables above")
 
 
 @dataclass(frozen=True)
@@ -84,6 +139,16 @@ class Figure:
         return None if self.limit is None else self.limit - self.value
 
 
+@dataclass(frozen=True)
+class ViewCost:
+    """A view: what it costs a contract that asks, and how long a node takes to answer."""
+
+    figure: Figure
+    """Gas of a transaction that asks, its own 21,000 and call data included."""
+    milliseconds: float
+    """Median of `eth_call` on Anvil, the way there and back included."""
+
+
 def gas_figure(key: str, gas: int) -> Figure:
     """A gas measurement beside its limit and the predecessor's figure."""
     return Figure(key, gas, DESCRIPTIONS[key], GAS_LIMITS.get(key), DYDX_V3.get(key))
@@ -94,93 +159,6 @@ def size_figure(contract: str, size: int) -> Figure:
     return Figure(f"size.{contract}", size, f"runtime bytes of {contract}", CODE_LIMIT)
 
 
-@dataclass(frozen=True)
-class Report:
-    """All measurements of one run."""
-
-    gas: tuple[Figure, ...]
-    sizes: tuple[Figure, ...]
-    adl_scale: tuple[tuple[int, int], ...]
-    """(accounts in the bucket, gas of the resolve) with the same bankrupt size."""
-    conditions: Mapping[str, str]
-
-    @property
-    def scale_spread_ppm(self) -> int:
-        """Largest over smallest gas of the scale runs, less one; rounded up."""
-        gas = [entry for _, entry in self.adl_scale]
-        return div_up((max(gas) - min(gas)) * PPM, min(gas))
-
-    @property
-    def missed(self) -> list[str]:
-        """Keys whose limit is not kept."""
-        keys = [figure.key for figure in (*self.gas, *self.sizes) if not figure.good]
-        if self.scale_spread_ppm > SCALE_LIMIT_PPM:
-            keys.append("scale.adl")
-        return keys
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain numbers as `gas.<name>`, `size.<contract>` and `scale.adl`, and what they mean."""
-        report: dict[str, Any] = {"gas": {}, "size": {}, "scale": {}, "details": {}}
-        for figure in (*self.gas, *self.sizes):
-            group, name = figure.key.split(".", 1)
-            report[group][name] = figure.value
-            report["details"][figure.key] = {
-                "limit": figure.limit,
-                "room": figure.room,
-                "dydx_v3": figure.dydx_v3,
-                "good": figure.good,
-                "what": figure.description,
-            }
-        report["scale"]["adl"] = [list(entry) for entry in self.adl_scale]
-        report["details"]["scale.adl"] = {
-            "spread_ppm": self.scale_spread_ppm,
-            "limit_ppm": SCALE_LIMIT_PPM,
-            "dydx_v3_per_account": DYDX_V3_DELEVERAGE,
-            "good": self.scale_spread_ppm <= SCALE_LIMIT_PPM,
-            "what": "resolve of the same size against one bucket of so many accounts",
-        }
-        return report | {"conditions": dict(self.conditions), "missed": self.missed}
-
-    def write(self, path: Path) -> None:
-        """Write the report file."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(self.as_json(), indent=2) + "\n", encoding="utf-8")
-
-    def as_markdown(self) -> str:
-        """The tables of the documentation."""
-        scale = [
-            f"| {accounts:,} | {gas:,} | {accounts * DYDX_V3_DELEVERAGE:,} |"
-            for accounts, gas in self.adl_scale
-        ]
-        spread = percent(self.scale_spread_ppm, PPM, 4)
-        return "\n".join(
-            [
-                "| measured | gas | limit | dYdX v3 | key |",
-                "|---|---:|---:|---:|---|",
-                *(
-                    f"| {figure.description} | {figure.value:,} | {_or_dash(figure.limit)} "
-                    f"| {_or_dash(figure.dydx_v3)} | `{figure.key}` |"
-                    for figure in self.gas
-                ),
-                "",
-                "| accounts in the bucket | gas of the resolve | dYdX v3, one by one |",
-                "|---:|---:|---:|",
-                *scale,
-                "",
-                f"Spread: {spread}, limit {percent(SCALE_LIMIT_PPM, PPM)}.",
-                "",
-                "| contract | runtime bytes | room |",
-                "|---|---:|---:|",
-                *(
-                    f"| {figure.key.removeprefix('size.')} | {figure.value:,} | {figure.room:,} |"
-                    for figure in self.sizes
-                ),
-                "",
-                *(f"- {name}: {text}" for name, text in self.conditions.items()),
-            ]
-        )
-
-
 def rises(measured: Sequence[Figure], snapshot: Mapping[str, int], tolerance_ppm: int) -> list[str]:
     """One line for each measurement above its committed value by more than the tolerance."""
     return [
@@ -188,7 +166,3 @@ def rises(measured: Sequence[Figure], snapshot: Mapping[str, int], tolerance_ppm
         for figure in measured
         if figure.value * PPM > snapshot[figure.key] * (PPM + tolerance_ppm)
     ]
-
-
-def _or_dash(number: int | None) -> str:
-    return "-" if number is None else f"{number:,}"

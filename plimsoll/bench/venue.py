@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,10 +10,12 @@ from eth_account import Account
 from eth_utils.crypto import keccak
 
 from plimsoll.accounts import account_id
+from plimsoll.bench.cold import ColdChain
 from plimsoll.chain import AnvilOptions, Receipt, Rpc
 from plimsoll.client import Client
-from plimsoll.contract import NodeSigner
+from plimsoll.contract import Contract, NodeSigner
 from plimsoll.deployment import Listing, Plan, Sender, deploy, feed_answers
+from plimsoll.errors import ChainError
 from plimsoll.orders import Flags, Match, Order, SignedOrder, settle_args, unsigned
 from plimsoll.scenario import AuctionTerms, Bracket, MarketTerms
 from plimsoll.units import WAD
@@ -21,14 +23,18 @@ from plimsoll.units import WAD
 ONE_FEED: Final = 1
 THREE_FEEDS: Final = 2
 PRICE: Final = 100 * WAD
+SIZE: Final = 10 * WAD
+"""What is traded, unless said otherwise."""
+RICH: Final = 1_000_000
+"""Whole tokens: enough for anything here."""
 GENESIS: Final = 1_760_054_400  # a whole five-minute bucket
 GAS: Final = 25_000_000
+FAR_FUTURE: Final = 4_000_000_000
 OPTIONS: Final = AnvilOptions(genesis_timestamp=GENESIS)
 
 _BUCKET_S: Final = 300
 _QUIET_S: Final = 100  # a measurement never comes nearer to the end of a bucket
 _MAX_ORDERS: Final = 16
-_FAR_FUTURE: Final = 4_000_000_000
 
 
 def _terms(market: int, name: str, feeds: int) -> MarketTerms:
@@ -128,7 +134,7 @@ class Venue:
             "size": size,
             "limit_price": PRICE,
             "max_fee_ppm": 1_000,
-            "expiry": _FAR_FUTURE,
+            "expiry": FAR_FUTURE,
             "salt": self._salt,
         }
         return Order(**(fields | changes))
@@ -177,7 +183,32 @@ class Venue:
             part = makers[start : start + _MAX_ORDERS - 1]
             self.settle_makers(taker, part, size, market, **kw)
 
+    def trade(self, maker: Trader, taker: Trader, size: int, price: int) -> Receipt:
+        """A fill of two signed orders at a price; `size` is signed as the maker's."""
+        return self.settle_one(
+            self.bank,
+            self.posted(maker, size, limit_price=price),
+            self.signed(taker, -size, limit_price=price),
+        )
+
     # --- chain -------------------------------------------------------------------------
+
+    def measured(
+        self, signer: NodeSigner, contract: Contract, function: str, *args: Any
+    ) -> Receipt:
+        """A transaction that starts on cold storage, whichever chain this is."""
+        if isinstance(self.rpc, ColdChain):
+            self.rpc.settle()
+        return contract.write(signer, function, *args, gas=GAS)
+
+    def insist(self, receipt: Receipt, wanted: Mapping[str, int]) -> None:
+        """Refuse to publish the gas of something else than what it is said to be."""
+        names = [event.name for event in self.client.events(receipt)]
+        found = {name: names.count(name) for name in wanted}
+        if found != wanted:
+            raise ChainError(
+                f"a measured call logged {found}, not {wanted}", next_step="see plimsoll/bench/"
+            )
 
     def set_price(self, price: int, market: int = ONE_FEED) -> None:
         """A new round of every feed of a market."""
