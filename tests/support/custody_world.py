@@ -101,3 +101,12 @@ def build_world(token: Any, deployer: Any, junior_owner_only: bool = True) -> Cu
     return CustodyWorld(
         token, ledger, custody, driver, junior, senior, 10**decimals, 10 ** (18 - decimals)
     )
+
+
+def fall_to(world: CustodyWorld, holder: Any, percent: int, tokens: int = 1_000) -> int:
+    """Deposit whole tokens and book the shortfall that leaves rho at `percent`."""
+    account = world.deposit(holder, tokens * world.unit)
+    claims = tokens * WAD
+    world.driver.book_shortfall(world.custody, claims * 100 // percent - claims)
+    assert world.custody.redemption_rate() == RAY * percent // 100
+    return account

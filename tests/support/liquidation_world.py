@@ -17,6 +17,10 @@ JUNIOR = 3
 SENIOR = 4
 BTC, ETH = 1, 2
 
+HOUR_S = 3_600
+T = 1_800  # seconds that an auction takes, as deployed
+FAR = 10**30  # a limit price no buyer minds
+
 
 def account_of(owner: Any, subaccount: int = 0) -> int:
     """The account id of an owner's sub-account."""
@@ -97,3 +101,36 @@ def build_world(deployer: Any, caller: Any = None) -> LiquidationWorld:
     ledger.set_market(BTC, 100 * WAD, 50_000, 100_000 * WAD, 100_000, sender)
     ledger.set_market(ETH, 10 * WAD, 50_000, 100_000 * WAD, 100_000, sender)
     return LiquidationWorld(token, ledger, custody, junior, senior, waterfall, liquidator, deployer)
+
+
+def long_100(world: LiquidationWorld, account: int, equity: int) -> None:
+    """100 BTC at mark 100, entered at 110: notional 10,000, MM 500."""
+    world.give(account, equity, {BTC: (100, 110)})
+
+
+def started(world: LiquidationWorld, account: int, equity: int, keeper: Any) -> Any:
+    """The same, under liquidation."""
+    long_100(world, account, equity)
+    return world.liquidator.start(account, {"from": keeper})
+
+
+def move_mark_to_equity(world: LiquidationWorld, account: int, equity: int) -> None:
+    """Leave the legs alone and set the cash so that equity is what is asked."""
+    now = world.ledger.health(account)[0]
+    world.ledger.set_cash(
+        account, world.ledger.cash(account) + equity - now, {"from": world.deployer}
+    )
+
+
+def places(world: LiquidationWorld) -> list[int]:
+    """Live accounts in the queue by start time."""
+    head, end, _, _ = world.liquidator.queue_bounds()
+    return [account for account in world.liquidator.queue(head, end - head) if account]
+
+
+def set_params(world: LiquidationWorld, **changes: int) -> Any:
+    """Change some of the auction's parameters."""
+    names = ("c_min", "c_max", "duration", "kappa", "fee", "insurance")
+    values = dict(zip(names, tuple(world.liquidator.params()), strict=True))
+    values.update(changes)
+    return world.liquidator.set_params(tuple(values.values()), {"from": world.deployer})

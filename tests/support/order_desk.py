@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from brownie.convert.datatypes import HexString
+
 from plimsoll.accounts import account_id
 from plimsoll.chain import dev_key
 from plimsoll.orders import Domain, Flags, Match, Order, SignedOrder, settle_args
@@ -12,6 +14,8 @@ from plimsoll.orders import Domain, Flags, Match, Order, SignedOrder, settle_arg
 WAD = 10**18
 MARKET = 3
 FAR_FUTURE = 4_000_000_000
+
+MAKER_REDUCES, TAKER_REDUCES, MAKER_FEE, BLOCK = 1, 2, 4, 8  # flags of a fill
 
 
 @dataclass(frozen=True)
@@ -110,3 +114,31 @@ def wallet_call(desk: OrderDesk, wallet: Any, owner: Any, method: str, *args: An
     return wallet.execute(
         desk.exchange.address, getattr(desk.exchange, method).encode_input(*args), {"from": owner}
     )
+
+
+def fills(tx: Any) -> list[dict[str, Any]]:
+    """What the clearinghouse was asked to trade."""
+    names = (
+        "maker",
+        "taker",
+        "market",
+        "size",
+        "price",
+        "maker_fee_cap_ppm",
+        "taker_fee_cap_ppm",
+        "flags",
+    )
+    return [
+        dict(zip(names, event["fill"], strict=True))
+        for event in tx.events
+        if event.name == "Traded"
+    ]
+
+
+def skipped(tx: Any) -> list[tuple[int, str]]:
+    """Numbers of the matches that were skipped, and why."""
+    return [
+        (event["index"], bytes(HexString(event["reason"], "bytes")).decode())
+        for event in tx.events
+        if event.name == "FillSkipped"
+    ]

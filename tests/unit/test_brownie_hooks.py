@@ -264,3 +264,35 @@ def test_install__compiler_entry_point_gone__names_the_remedy(
 
     with pytest.raises(hooks.BrownieHookError, match="make setup"):
         hooks.install(project, LIBRARY)
+
+
+# --- the chain -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_anvil_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor a real one that a mistake could start."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(hooks.anvil, "launch", lambda cmd, **_: shutil.which(cmd))
+    monkeypatch.setattr(hooks.anvil, "mine", hooks.anvil.mine)
+
+
+def test_launch__anvil_in_the_project_only__is_found_there(
+    no_anvil_on_path: None, tmp_path: Path
+) -> None:
+    tool = tmp_path / "node_modules/.bin/anvil"
+    tool.parent.mkdir(parents=True)
+    tool.touch(mode=0o755)
+
+    hooks.correct_anvil_backend(tmp_path)
+
+    assert hooks.anvil.launch("anvil", port=1) == str(tool)
+
+
+def test_launch__no_anvil_at_all__leaves_with_what_to_do(
+    no_anvil_on_path: None, tmp_path: Path
+) -> None:
+    hooks.correct_anvil_backend(tmp_path)
+
+    with pytest.raises(SystemExit, match="run `make setup` first"):
+        hooks.anvil.launch("anvil", port=1)

@@ -14,7 +14,7 @@ MARK = 100 * WAD
 OI_CAP = 20_000 * WAD
 TAKER_PPM = 500
 MAKER_PPM = 200
-MAKER_REDUCES, TAKER_REDUCES, PASSIVE, BLOCK = 1, 2, 4, 8
+MAKER_REDUCES, TAKER_REDUCES, MAKER_FEE, BLOCK = 1, 2, 4, 8
 RICH = 10**6 * WAD
 
 
@@ -93,7 +93,7 @@ def test_trade__fee__is_whole_micro_units_rounded_up(ledger, maker, taker):
 
 
 def test_trade__fee_cap__at_the_fee_and_one_ppm_below(ledger, maker, taker):
-    def fill(maker_cap: int, taker_cap: int, flags: int = PASSIVE):
+    def fill(maker_cap: int, taker_cap: int, flags: int = MAKER_FEE):
         order = (maker, taker, 1, WAD, MARK, maker_cap, taker_cap, flags)
         return ledger.send(ledger.exchange, "trade", order)
 
@@ -253,13 +253,13 @@ def test_trade__open_interest_cap__to_the_wei_and_neutral_fills_pass(ledger, mak
 @pytest.mark.parametrize("flag", [MAKER_REDUCES, TAKER_REDUCES])
 def test_trade__reduce_only__may_close_but_not_open_increase_or_flip(ledger, maker, taker, flag):
     with reverts("order: would not reduce"):
-        ledger.trade(maker, taker, 2 * WAD, MARK, flags=PASSIVE | flag)
+        ledger.trade(maker, taker, 2 * WAD, MARK, flags=MAKER_FEE | flag)
     ledger.trade(maker, taker, 2 * WAD, MARK)
     with reverts("order: would not reduce"):
-        ledger.trade(maker, taker, WAD, MARK, flags=PASSIVE | flag)
+        ledger.trade(maker, taker, WAD, MARK, flags=MAKER_FEE | flag)
     with reverts("order: would not reduce"):
-        ledger.trade(maker, taker, -2 * WAD - 1, MARK, flags=PASSIVE | flag)
-    ledger.trade(maker, taker, -2 * WAD, MARK, flags=PASSIVE | flag)
+        ledger.trade(maker, taker, -2 * WAD - 1, MARK, flags=MAKER_FEE | flag)
+    ledger.trade(maker, taker, -2 * WAD, MARK, flags=MAKER_FEE | flag)
 
 
 # --- accounts under liquidation -----------------------------------------------------------------

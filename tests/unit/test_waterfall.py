@@ -20,6 +20,9 @@ from tests.support.liquidation_world import (
 
 # a reservation may forget a few seconds of decay between two transactions
 SECOND = 10**6 // DAY_S + 1
+# an amount counts as a whole number of wei per second of at most 28 hours
+ROUNDED_UP = 28 * 3_600
+STEP_S = 4 * 3_600
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +84,7 @@ def test_reserve__two_markets__first_bound_market_binds_the_layer(world, engine)
     world.waterfall.reserve(ALICE, 1_000 * WAD, MIXED, {"from": engine})
     # three quarters of the loss in ETH: 25 / 0.75 of junior
     assert world.waterfall.reservation(ALICE)[1] == 25 * WAD * SHARES // (SHARES * 3 // 4)
-    assert world.waterfall.used(JUNIOR, ETH) in (25 * WAD, 25 * WAD - 1)
+    assert 25 * WAD - 1 <= world.waterfall.used(JUNIOR, ETH) <= 25 * WAD + ROUNDED_UP
 
 
 def test_reserve__global_limit__binds_over_markets(world, engine):
@@ -103,7 +106,11 @@ def test_reserve__again__replaces_and_counts_once(world, engine):
     world.waterfall.reserve(ALICE, 20 * WAD, all_in(BTC), {"from": engine})
     world.waterfall.reserve(ALICE, 12 * WAD, all_in(BTC), {"from": engine})
     assert world.waterfall.reserved_total(JUNIOR) == 12 * WAD
-    assert 12 * WAD - 12 * SECOND * 10**12 <= world.waterfall.used(JUNIOR, BTC) <= 12 * WAD + 1
+    assert (
+        12 * WAD - 12 * SECOND * 10**12
+        <= world.waterfall.used(JUNIOR, BTC)
+        <= 12 * WAD + ROUNDED_UP
+    )
 
 
 def test_reserve__same_amount_at_the_limit__still_fits_later(world, engine):
@@ -130,7 +137,7 @@ def test_reserve__release_after_half_a_day__takes_off_what_is_left(world, engine
     world.waterfall.reserve(BOB, 4 * WAD, all_in(BTC), {"from": engine})
     world.waterfall.reserve(ALICE, 0, all_in(BTC), {"from": engine})
     left = world.waterfall.used(JUNIOR, BTC)
-    assert 4 * WAD - SECOND * 10**13 <= left <= 4 * WAD + 2
+    assert 4 * WAD - SECOND * 10**13 <= left <= 4 * WAD + ROUNDED_UP
 
 
 def test_preview__equals_reserve(world, engine):
@@ -150,12 +157,17 @@ def test_preview__equals_reserve(world, engine):
             assert abs(now - before) <= before * 2 // DAY_S + 2
 
 
-def test_used__decays_linearly_over_a_day(world, engine):
+def test_used__decays_linearly_to_the_first_mark_after_a_day(world, engine):
+    chain.mine(timestamp=(chain[-1].timestamp // STEP_S + 1) * STEP_S + 3_600)
     world.waterfall.reserve(ALICE, 20 * WAD, all_in(BTC), {"from": engine})
-    chain.mine(timedelta=DAY_S // 4)
-    assert abs(world.waterfall.used(JUNIOR, BTC) - 15 * WAD) <= 20 * WAD * 2 // DAY_S
-    chain.mine(timedelta=DAY_S)
-    assert world.waterfall.used(JUNIOR, BTC) == 0
+    counted = chain[-1].timestamp
+    mark = -(-(counted + DAY_S) // STEP_S) * STEP_S
+    for part in (1, 2, 3, 4):
+        now = counted + (mark - counted) * part // 4
+        chain.mine(timestamp=now)
+        left = -(-20 * WAD // (mark - counted)) * (mark - now)
+        assert world.waterfall.used(JUNIOR, BTC) == left
+    assert left == 0
 
 
 # --- draw ------------------------------------------------------------------------------
@@ -341,24 +353,3 @@ def test_wire__once_by_the_deployer(world, deployer, attacker):
     fresh.wire(attacker, {"from": deployer})
     with reverts("wire: already done"):
         fresh.wire(deployer, {"from": deployer})
-
-
-def test_rolling_limit__too_large__reverts(deployer):
-    harness = project.get_loaded_projects()[0].RollingLimitHarness.deploy({"from": deployer})
-    harness.store(2**216 - 1, {"from": deployer})
-    assert harness.used() == 2**216 - 1
-    chain.mine(timedelta=DAY_S)
-    assert harness.used() == 0
-    with reverts("limit: amount too large"):
-        harness.store(2**216, {"from": deployer})
-
-
-def test_rolling_limit__used_and_left__round_alike(deployer):
-    harness = project.get_loaded_projects()[0].RollingLimitHarness.deploy({"from": deployer})
-    harness.store(1, {"from": deployer})
-    since = chain[-1].timestamp
-    chain.mine(timedelta=DAY_S // 2)
-    assert harness.used() == 1
-    assert harness.left_of(1, since) == 1
-    chain.mine(timedelta=DAY_S // 2)
-    assert harness.left_of(1, since) == 0

@@ -1,0 +1,62 @@
+"""Custody with its two vaults, and the people around it."""
+
+from __future__ import annotations
+
+import pytest
+from brownie import accounts
+from eth_account import Account
+
+from tests.support.custody_world import WAD, build_world
+
+
+@pytest.fixture(scope="module")
+def deployer():
+    return accounts[0]
+
+
+@pytest.fixture(scope="module")
+def trader():
+    return accounts[1]
+
+
+@pytest.fixture(scope="module")
+def winner():
+    return accounts[2]
+
+
+@pytest.fixture(scope="module")
+def attacker():
+    return accounts[3]
+
+
+@pytest.fixture(scope="module")
+def newcomer():
+    return accounts[4]
+
+
+@pytest.fixture(scope="module")
+def benefactor():
+    return accounts[5]
+
+
+@pytest.fixture(scope="module")
+def signer(deployer):
+    local = accounts.add(Account.create().key.hex())
+    deployer.transfer(local, WAD)
+    return local
+
+
+@pytest.fixture(scope="module")
+def world(TestToken, deployer):
+    token = TestToken.deploy("Test dollar", "TUSD", 6, {"from": deployer})
+    return build_world(token, deployer)
+
+
+@pytest.fixture(scope="module")
+def trick_world(TrickToken, deployer):
+    return build_world(TrickToken.deploy({"from": deployer}), deployer)
+
+
+@pytest.fixture(autouse=True)
+def isolation(fn_isolation):
+    pass
