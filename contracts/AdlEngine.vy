@@ -30,9 +30,6 @@ initializes: adl_resolve[
 ]
 
 DISCOUNT_MAX_PPM: constant(uint256) = 100_000
-DUST_COVER_MAX: constant(uint256) = (
-    10**12
-)  # wad: rounding that the dust reserve pays instead of everybody
 
 
 @deploy
@@ -42,12 +39,12 @@ def __init__():
 
 
 @external
-def sync(account: uint256, market: uint256):
+def sync(account: uint256, market: uint256) -> bool:
     """
     @notice See IClearinghouse.
     """
     ledger._assert_free(ledger._account(account))
-    portfolio._sync(account, market, ledger._market(market))
+    return portfolio._sync(account, market, ledger._market(market))
 
 
 @external
@@ -102,7 +99,7 @@ def cover(account: uint256, amount: uint256) -> uint256:
     deficit: uint256 = fixed_point._positive(-state.cash)
     assert amount <= deficit, "cover: above the loss"
     shortfall: uint256 = deficit - amount
-    if shortfall != 0 and shortfall <= DUST_COVER_MAX:
+    if shortfall != 0 and shortfall <= adl_resolve.DUST_COVER_MAX:
         reserve_id: uint256 = convert(self, uint256) << 96
         reserve: ledger.Account = ledger._account(reserve_id)
         if reserve.cash >= convert(shortfall, int256):

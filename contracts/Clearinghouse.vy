@@ -112,9 +112,10 @@ def poke(market: uint256) -> (uint256, bool):
 
 
 @external
-def sync(account: uint256, market: uint256):
+def sync(account: uint256, market: uint256) -> bool:
     marks._poke(market)
-    raw_call(ADL_ENGINE, msg.data, is_delegate_call=True)
+    result: Bytes[32] = raw_call(ADL_ENGINE, msg.data, max_outsize=32, is_delegate_call=True)
+    return abi_decode(result, bool)
 
 
 # --- custody -------------------------------------------------------------------------------

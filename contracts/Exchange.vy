@@ -335,8 +335,14 @@ def _call_or_raise(target: address, data: Bytes[260], where: uint256) -> uint256
 @internal
 def _check_trigger(market: uint256, trigger_price: uint256, flags: uint256, where: uint256):
     """
-    @dev A stop or take-profit order waits for the mark.
+    @dev A stop or take-profit order waits for the mark. With a place to tell, an unknown market is told with it.
     """
+    if where != revert_reason.NOWHERE:
+        self._call_or_raise(
+            CLEARINGHOUSE.address,
+            abi_encode(market, method_id=method_id("poke(uint256)")),
+            where,
+        )
     mark: uint256 = 0
     priced: bool = False
     mark, priced = extcall CLEARINGHOUSE.poke(market)

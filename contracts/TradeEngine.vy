@@ -34,7 +34,7 @@ initializes: flat_bucket[ledger := ledger, adl_index := adl_index]
 
 FILL_MAKER_REDUCES: constant(uint256) = 1
 FILL_TAKER_REDUCES: constant(uint256) = 2
-FILL_PASSIVE: constant(uint256) = 4
+FILL_MAKER_FEE: constant(uint256) = 4
 FILL_BLOCK: constant(uint256) = 8
 
 WIDE_BAND: constant(uint256) = 3  # times the band if one side only reduces
@@ -94,7 +94,7 @@ def trade(fill: IClearinghouse.Fill) -> uint256:
     terms: market_terms.Terms = market_terms._terms(fill.market)
     deal: Deal = self._deal(fill.market, fill.size, fill.price, terms)
     maker_fee_ppm: uint256 = (
-        terms.taker_fee_ppm if fill.flags & FILL_PASSIVE == 0 else terms.maker_fee_ppm
+        terms.taker_fee_ppm if fill.flags & FILL_MAKER_FEE == 0 else terms.maker_fee_ppm
     )
     assert (
         maker_fee_ppm <= fill.maker_fee_cap_ppm and terms.taker_fee_ppm <= fill.taker_fee_cap_ppm

@@ -61,9 +61,9 @@ _market_limits: HashMap[
 ]  # layer -> market -> ppm, 0: the layer's own
 _reservations: HashMap[uint256, uint256]  # junior 104 bits, senior 104 bits, timestamp 40 bits
 _reserved: HashMap[uint256, uint256]  # layer -> units
-_used: HashMap[uint256, HashMap[uint256, uint256]]  # layer -> market (0: all) -> rolling amount
-_drawn: HashMap[uint256, uint256]  # layer -> rolling amount
-_concessions: HashMap[uint256, uint256]  # market -> rolling amount
+_used: HashMap[uint256, HashMap[uint256, uint256[3]]]  # layer -> market (0: all) -> rolling amount
+_drawn: HashMap[uint256, uint256[3]]  # layer -> rolling amount
+_concessions: HashMap[uint256, uint256[3]]  # market -> rolling amount
 
 
 @deploy
@@ -128,7 +128,7 @@ def reserve(account: uint256, amount: uint256, weights: uint256) -> uint256:
 
     for i: uint256 in range(2):
         layer: uint256 = JUNIOR_LAYER + i
-        self._recount(layer, held[i], since, planned[i], weights)
+        self._recount(layer, held[i], 0, since, planned[i], weights)
         self._reserved[layer] = self._reserved[layer] - held[i] + planned[i]
     self._store_reservation(account, planned)
     return planned[0] + planned[1]
@@ -148,7 +148,7 @@ def draw(account: uint256, amount: uint256, weights: uint256) -> uint256:
         layer: uint256 = JUNIOR_LAYER + i
         self._reserved[layer] -= held[i]
         units: uint256 = self._pay(layer, account, min(amount - paid, held[i]))
-        self._recount(layer, held[i] - units, since, 0, weights)
+        self._recount(layer, held[i], units, since, 0, weights)
         paid += units
     return paid
 
@@ -161,9 +161,7 @@ def pay_concession(market: uint256, amount: uint256) -> uint256:
     if tokens == 0:
         return 0
     units: uint256 = staticcall CUSTODY.to_units_down(tokens)
-    self._concessions[market] = rolling_limit._store(
-        rolling_limit._used(self._concessions[market]) + units
-    )
+    self._concessions[market] = rolling_limit._with(self._concessions[market], units)
     extcall JUNIOR.pay_loss(tokens)
     extcall CUSTODY.receive_draw(tokens)
     log IWaterfall.ConcessionPaid(market=market, units=units, tokens=tokens)
@@ -268,12 +266,10 @@ def _room(layer: uint256, held: uint256, since: uint256, weights: uint256) -> ui
     if room == 0:
         return 0
 
-    released: uint256 = rolling_limit._left_of(held, since)
     base: uint256 = assets + rolling_limit._used(self._drawn[layer])
     limit: uint256 = base * self._limits[layer].global_ppm // PPM
-    room = min(
-        room, self._less(limit, self._less(rolling_limit._used(self._used[layer][0]), released))
-    )
+    used: uint256 = rolling_limit._used(self._used[layer][0])
+    room = min(room, self._less(limit, used - rolling_limit._left_of(held, since)))
 
     if weights == 0:
         # a loss that no market can be named for may not have more than one market could
@@ -284,9 +280,8 @@ def _room(layer: uint256, held: uint256, since: uint256, weights: uint256) -> ui
         market, share = loss_weights._field(weights, i)
         if share == 0:
             break
-        used: uint256 = self._less(
-            rolling_limit._used(self._used[layer][market]), self._share_up(released, share)
-        )
+        used = rolling_limit._used(self._used[layer][market])
+        used -= rolling_limit._left_of(self._share_up(held, share), since)
         limit = base * self._market_ppm(layer, market) // PPM
         room = min(room, self._less(limit, used) * loss_weights.SHARES // share)
     return min(room, _AMOUNT_MASK)
@@ -366,15 +361,16 @@ def _less(a: uint256, b: uint256) -> uint256:
 
 
 @internal
-def _recount(layer: uint256, released: uint256, since: uint256, added: uint256, weights: uint256):
+def _recount(
+    layer: uint256, held: uint256, kept: uint256, since: uint256, added: uint256, weights: uint256
+):
     """
-    @dev Takes a release, decayed as the rolling amounts are, off them and adds a reservation.
+    @dev Takes a reservation back from the rolling amounts, but for the part `kept`, and counts another from now on.
     """
-    if released == 0 and added == 0:
+    if held == kept and added == 0:
         return
-    off: uint256 = rolling_limit._left_of(released, since)
-    self._used[layer][0] = rolling_limit._store(
-        self._less(rolling_limit._used(self._used[layer][0]), off) + added
+    self._used[layer][0] = rolling_limit._with(
+        rolling_limit._without(self._used[layer][0], held, kept, since), added
     )
     for i: uint256 in range(10):
         market: uint256 = 0
@@ -382,9 +378,14 @@ def _recount(layer: uint256, released: uint256, since: uint256, added: uint256, 
         market, share = loss_weights._field(weights, i)
         if share == 0:
             break
-        self._used[layer][market] = rolling_limit._store(
-            self._less(rolling_limit._used(self._used[layer][market]), self._share_up(off, share))
-            + self._share_up(added, share)
+        self._used[layer][market] = rolling_limit._with(
+            rolling_limit._without(
+                self._used[layer][market],
+                self._share_up(held, share),
+                self._share_up(kept, share),
+                since,
+            ),
+            self._share_up(added, share),
         )
 
 
@@ -406,7 +407,7 @@ def _pay(layer: uint256, account: uint256, units: uint256) -> uint256:
         tokens = assets
         paid = min(units, staticcall CUSTODY.to_units_down(assets))
     before: uint256 = staticcall CUSTODY.to_units_down(assets)
-    self._drawn[layer] = rolling_limit._store(rolling_limit._used(self._drawn[layer]) + paid)
+    self._drawn[layer] = rolling_limit._with(self._drawn[layer], paid)
     if tokens != 0:
         extcall vault.pay_loss(tokens)
         extcall CUSTODY.receive_draw(tokens)

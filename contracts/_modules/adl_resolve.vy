@@ -34,6 +34,9 @@ uses: portfolio
 
 MAX_STEPS: constant(uint256) = 1_000
 REFREEZE_SECONDS: constant(uint256) = 600
+DUST_COVER_MAX: constant(uint256) = (
+    10**12
+)  # wad: rounding that the dust reserve pays instead of everybody
 
 SUM: constant(uint256) = 0
 CHARGE: constant(uint256) = 1
@@ -224,13 +227,16 @@ def _begin(account: uint256, reserved: uint256, weights: uint256):
     owner = ledger._account(account)
     assert owner.cash + value < 0, "adl: not bankrupt"
     deficit: uint256 = fixed_point._positive(-(owner.cash + value))
+    uncovered: uint256 = deficit - min(deficit, reserved)
+    if uncovered <= DUST_COVER_MAX:
+        uncovered = 0  # no haircut for what the dust reserve pays in the end
     credited: uint256 = resolve_job.job.credited
     resolve_job.job = IClearinghouse.AdlJob(
         account=account,
         started=block.timestamp,
         deficit=deficit,
         reserved=reserved,
-        uncovered=deficit - min(deficit, reserved),
+        uncovered=uncovered,
         credited=credited,
         legs=0,
         leg=0,
@@ -240,7 +246,7 @@ def _begin(account: uint256, reserved: uint256, weights: uint256):
         account=account,
         deficit=deficit,
         reserved=reserved,
-        uncovered=resolve_job.job.uncovered,
+        uncovered=uncovered,
         weights=weights,
     )
     listed: uint256 = self._freeze_weighted(account, weights)

@@ -1,9 +1,10 @@
 # pragma version 0.4.3
 """
 @title Storage of the clearinghouse, and how its words are packed
-@notice Everything a settlement touches is declared here, and nowhere else, so that the Clearinghouse and the
-        AdlEngine it delegates to see the same layout. Vyper does not pack structs: each word below is
-        unpacked into a memory struct, changed there, and packed again; packing refuses what does not fit.
+@notice Everything a settlement touches is declared here, and nowhere else, so that the four contracts that run on
+        this storage see the same layout: the Clearinghouse, and TradeEngine, AdlEngine and RegistryEngine to
+        which it delegates. Vyper does not pack structs: each word below is unpacked into a memory struct,
+        changed there, and packed again; packing refuses what does not fit.
 
         account    cash int128 | markets 10 x uint8 | count 4 | isolated, started, locked
         position   [0] shares 120 | entry code 40 | tick 13 | class 3 | choice 3 | long 1

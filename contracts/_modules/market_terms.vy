@@ -183,7 +183,8 @@ def _margins(
     # a notional is a quotient by 1e18, im below it, and leverage 1 to 20
     by_class: uint256 = unsafe_div(unsafe_add(notional, unsafe_sub(leverage, 1)), leverage)
     for _: uint256 in range(CLASSES):
-        if unsafe_mul(leverage, im) <= notional or class_now == 0:
+        # im is rounded up: the wei it may be above N / L must not decide about a class
+        if unsafe_mul(leverage, im) < unsafe_add(notional, leverage) or class_now == 0:
             break
         class_now = unsafe_sub(class_now, 1)
         leverage = LEVERAGES >> unsafe_mul(8, class_now) & 255

@@ -179,14 +179,15 @@ def _new_entry(
 
 
 @internal
-def _sync(account: uint256, market: uint256, state: ledger.Market):
+def _sync(account: uint256, market: uint256, state: ledger.Market) -> bool:
     """
     @dev Writes back what funding and ADL did to a position; of one that is far behind, the first epochs only.
+         Returns whether that was all.
     """
     owner: ledger.Account = ledger._account(account)
     position: ledger.Position = ledger._position(account, market)
     if position.shares == 0:
-        return
+        return True
     ledger._assert_unlocked(state.status, position.long)
     member: adl_index.Member = adl_index._member(market, position, state.funding_index)
     if member.current or member.shares == 0:
@@ -196,7 +197,7 @@ def _sync(account: uint256, market: uint256, state: ledger.Market):
             member=member,
         )
         self._shrink(account, owner, market, state, before, before.size, 0, 0)
-        return
+        return True
     owner.cash += member.accrued
     position.shares = member.shares
     position.entry_code = member.entry_code
@@ -205,3 +206,4 @@ def _sync(account: uint256, market: uint256, state: ledger.Market):
     position.h = 0
     ledger._store_position(account, market, position)
     ledger._store_account(account, owner)
+    return False

@@ -79,7 +79,9 @@ def _next_urgent() -> (uint256, bool):
         account: uint256 = resolve_queue._at(resolve_queue.Lane.URGENT, place)
         if account == 0:
             break
-        self._sync_and_retest(account)
+        if not self._sync(account):
+            return 0, True
+        self._retest(account)
         if auctions._load(account).urgent_place == 0:
             continue
         if self._can_resolve(account):
@@ -111,7 +113,9 @@ def _next() -> (uint256, bool):
         if not auctions._has_run_out(record, params):
             continue
         moved = True
-        if self._sync_and_retest(account):
+        if not self._sync(account):
+            return 0, True
+        if self._retest(account):
             continue
         if self._can_resolve(account):
             return account, True
@@ -120,13 +124,24 @@ def _next() -> (uint256, bool):
 
 
 @internal
-def _sync_and_retest(account: uint256) -> bool:
+def _sync(account: uint256) -> bool:
     """
-    @dev Writes everything accrued back first, so that the freeze that may follow finds the same equity.
+    @dev Writes everything accrued back first, so that the freeze that may follow finds the same equity. False for
+         an account further behind than one sync follows, which has no health yet: the next call goes on.
     """
+    current: bool = True
     markets: DynArray[uint256, 10] = neighbours._markets(account)
     for market: uint256 in markets:
-        extcall neighbours.CLEARINGHOUSE.sync(account, market)
+        if not extcall neighbours.CLEARINGHOUSE.sync(account, market):
+            current = False
+    return current
+
+
+@internal
+def _retest(account: uint256) -> bool:
+    """
+    @dev As after every touch, with health as of now; whether the auction is over.
+    """
     return retest._retest(account, auctions._load(account), neighbours._health(account), False)
 
 
@@ -204,9 +219,7 @@ def _rematch(account: uint256, max_buckets: uint256) -> bool:
         progress = progress or rematched != 0
         if rematched < size:
             break
-    over: bool = retest._retest(
-        account, auctions._load(account), neighbours._health(account), False
-    )
+    over: bool = self._retest(account)
     if not over and not progress:
         self._requeue(account)
     return over
@@ -236,7 +249,7 @@ def _deleverage(account: uint256, max_buckets: uint256) -> bool:
     if not extcall neighbours.CLEARINGHOUSE.adl_step(max_buckets):
         return False
     self.resolving = 0
-    if retest._retest(account, auctions._load(account), neighbours._health(account), False):
+    if self._retest(account):
         return True
     self._requeue(account)
     return False

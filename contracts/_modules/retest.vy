@@ -35,7 +35,8 @@ def _retest(
         self._end(account, record)
         return True
     if health.equity < 0 and health.mm == 0 and self._is_flat(account):
-        # takes and fills may not hand a loss past the winners: only `resolve` ends in a shortfall
+        # takes and fills may not hand a loss past the winners; whatever else finds the account flat may end in
+        # a shortfall: resolve, start, remark, a deposit, a touch by anybody
         shortfall: uint256 = self._finish(account, record)
         assert shortfall == 0 or not must_fit, "liquidation: loss not reserved"
         return True

@@ -174,7 +174,10 @@ def _check_limit(order: IClearinghouse.Take, taken: uint256, limit_price: uint25
     """
     bonus_price: uint256 = order.bonus * WAD // taken
     if order.size > 0:
-        assert order.account_price <= limit_price + bonus_price, "liquidation: price over limit"
+        # as a difference: any limit is allowed, the largest number too
+        assert (
+            limit_price >= order.account_price or order.account_price - limit_price <= bonus_price
+        ), "liquidation: price over limit"
     else:
         assert order.account_price + bonus_price >= limit_price, "liquidation: price under limit"
 

@@ -5,18 +5,23 @@
 
 from contracts._lib import rolling_limit
 
-slot: public(uint256)
+_words: uint256[3]
 
 
 @external
-def store(amount: uint256):
-    self.slot = rolling_limit._store(amount)
+def add(amount: uint256):
+    self._words = rolling_limit._with(self._words, amount)
+
+
+@external
+def take_back(amount: uint256, kept: uint256, since: uint256):
+    self._words = rolling_limit._without(self._words, amount, kept, since)
 
 
 @external
 @view
 def used() -> uint256:
-    return rolling_limit._used(self.slot)
+    return rolling_limit._used(self._words)
 
 
 @external

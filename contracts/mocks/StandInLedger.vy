@@ -115,8 +115,9 @@ def poke(market: uint256) -> (uint256, bool):
 
 
 @external
-def sync(account: uint256, market: uint256):
+def sync(account: uint256, market: uint256) -> bool:
     self._deregister(account, market)
+    return True
 
 
 @external
