@@ -14,8 +14,11 @@ export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export PYTHONPATH := $(CURDIR)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# A stamp counts while everything it promises is there.
 PY_READY := .venv/.ready
+PY_TOOLS := $(addprefix $(BIN)/,python brownie pytest ruff mypy mamushi natrix)
 JS_READY := node_modules/.ready
+JS_TOOLS := node_modules/.bin/anvil
 
 .PHONY: help
 help: ## Show this list
@@ -26,15 +29,17 @@ help: ## Show this list
 .PHONY: setup
 setup: $(PY_READY) $(JS_READY) ## Install everything into .venv and node_modules
 
-$(PY_READY): requirements.lock
+$(PY_TOOLS) $(JS_TOOLS): ;
+
+$(PY_READY): requirements.lock $(PY_TOOLS)
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 not found: install it, or name it: make $(or $(MAKECMDGOALS),setup) PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "setup: Python packages into .venv, about a minute"
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@for tool in $(PY_TOOLS); do test -x $$tool || { $(PYTHON) -m venv --clear .venv; break; }; done
 	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
 	@touch $@
 
 # anvil is a ready binary in a package of its own: its install script has nothing to do
-$(JS_READY): package.json package-lock.json
+$(JS_READY): package.json package-lock.json $(JS_TOOLS)
 	@command -v npm >/dev/null || { echo "npm not found: install Node 20 or newer, then run make $(or $(MAKECMDGOALS),setup) again"; exit 1; }
 	@echo "setup: anvil into node_modules"
 	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
@@ -60,6 +65,20 @@ demo: build ## Play the whole protocol on a local chain
 .PHONY: bench
 bench: build ## Measure gas and speed
 	@$(BIN)/python -m scripts.bench
+
+.PHONY: fuzz
+fuzz: build ## Random walks against the reference model: STEPS=… SEED=… JOBS=… or CASE=file
+	@$(BIN)/python -m scripts.fuzz $(if $(CASE),--case $(CASE)) $(if $(STEPS),--steps $(STEPS)) \
+		$(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS)) $(if $(DOCS),--write-docs)
+
+.PHONY: mutate
+mutate: build ## Put faults into the contracts: do the tests notice? COUNT=… SEED=… JOBS=… REPORT=1
+	@$(BIN)/python -m scripts.mutate $(if $(MODULES),--modules $(MODULES)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(COUNT),--count $(COUNT)) $(if $(JOBS),--jobs $(JOBS)) $(if $(REPORT),--report)
+
+.PHONY: study
+study: setup ## Play crashes against traders who run for the exit
+	@$(BIN)/python -m scripts.study_exits
 
 .PHONY: console
 console: setup ## Open a Brownie console on a local chain

@@ -12,7 +12,8 @@ to a chain. It needs help in five places, most of them around one function,
   leave the old bytecode in `build/`. `drop_stale_artifacts` compares each contract
   together with everything it imports.
 - Brownie fails with an unrelated error when its inputs surprise it. We check first.
-- Brownie attaches to a running Anvil as if it were Ganache. `correct_anvil_backend`.
+- Brownie attaches to a running Anvil as if it were Ganache, and starts one from PATH only.
+  `correct_anvil_backend`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
 import re
+import shutil
+import sys
 import sysconfig
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -254,19 +258,31 @@ def install(root: Path, library_root: Path) -> None:
 # --- the chain -------------------------------------------------------------------------
 
 
-def correct_anvil_backend() -> None:
-    """Let Brownie treat a running Anvil as one it started, and mine at a given time.
+def correct_anvil_backend(root: Path) -> None:
+    """Let Brownie start the project's Anvil, treat a running one alike, and mine at a given time.
 
     As Ganache it could not unlock an account. The backend for Anvil can, but puts the
     timestamp of `chain.mine` bare where JSON-RPC wants a list.
     """
+    original: Callable[..., Any] = getattr(anvil.launch, "__wrapped__", anvil.launch)
+    own = str(root / "node_modules" / ".bin")
+
+    @functools.wraps(original)
+    def launch(cmd: str, **settings: Any) -> Any:
+        if shutil.which("anvil") is None:
+            if shutil.which("anvil", path=own) is None:
+                # Brownie shows an exception with all its frames, an exit with its text alone
+                sys.exit(f"anvil is neither on PATH nor in {own}: run `make setup` first")
+            os.environ["PATH"] += os.pathsep + own
+        return original(cmd, **settings)
 
     def mine(timestamp: int | None = None) -> None:
         anvil._request("evm_mine", [] if timestamp is None else [timestamp])
 
+    anvil.launch = launch
     anvil.mine = mine
     ATTACH_BACKENDS["anvil"] = anvil
 
 
 install(Path(__file__).resolve().parent, site_packages())
-correct_anvil_backend()
+correct_anvil_backend(Path(__file__).resolve().parent)

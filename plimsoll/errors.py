@@ -83,7 +83,7 @@ class PortBusy(ChainError):
     def __init__(self, port: int) -> None:
         super().__init__(
             f"port {port} is in use by another program",
-            next_step="stop that program, or choose another port (or none, for a free one)",
+            next_step="stop that program, or name another port with --port",
         )
         self.port = port
 

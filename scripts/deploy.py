@@ -38,7 +38,7 @@ from plimsoll.deployment import (
     load_listings,
 )
 from plimsoll.errors import ChainError, ConfigError, InputError, PlimsollError, UnfundedKey
-from plimsoll.report.tables import deployment_table, links_table
+from plimsoll.report.tables import deployment_table, links_table, show
 from plimsoll.scenario import Scenario, load_scenario
 from plimsoll.verification import broken_links, verify
 
@@ -125,7 +125,7 @@ def run(argv: Sequence[str]) -> None:
 
     if args.dry_run:
         preview = Preview(rpc, signer.address, console.print)
-        console.print(deployment_table(deploy(rpc, preview, plan)))
+        show(console, deployment_table(deploy(rpc, preview, plan)))
         console.print("dry run: nothing was sent")
         return
     claim_folder(args.out)
@@ -133,8 +133,8 @@ def run(argv: Sequence[str]) -> None:
         sender = Sender(rpc, signer, lambda text: status.update(f"deploying: {text}"))
         deployment = deploy(rpc, sender, plan)
         links = verify(rpc, deployment, plan)
-    console.print(deployment_table(deployment))
-    console.print(links_table(links))
+    show(console, deployment_table(deployment))
+    show(console, links_table(links))
     wrong = broken_links(links)
     if wrong:
         raise ChainError(

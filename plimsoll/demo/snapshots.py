@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from plimsoll.demo.stage import Stage
-from plimsoll.units import tokens_to_wad
+from plimsoll.units import WAD, tokens_to_wad
+
+CENT: Final = WAD // 100
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,25 @@ class Snapshot:
             if position.name == name and position.market == market:
                 return position.size
         return 0
+
+    def below_maintenance(self) -> int:
+        """Accounts that may be put under liquidation; those with only dust are not counted."""
+        return sum(
+            equity < self.maintenance[name] and not only_dust(equity, self.maintenance[name])
+            for name, equity in self.equity.items()
+        )
+
+    def bankrupt(self) -> int:
+        """Accounts that owe more than they have; those with only dust are not counted."""
+        return sum(
+            equity < 0 and not only_dust(equity, self.maintenance[name])
+            for name, equity in self.equity.items()
+        )
+
+
+def only_dust(equity: int, maintenance: int) -> bool:
+    """Whether an account holds less than a cent either way: what rounding left of a take."""
+    return abs(equity) < CENT and maintenance < CENT
 
 
 def take_snapshot(stage: Stage) -> Snapshot:

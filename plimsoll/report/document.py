@@ -16,7 +16,7 @@ from plimsoll.demo.keeper import Resolve
 from plimsoll.demo.play import Performance
 from plimsoll.demo.queue import Bucket
 from plimsoll.demo.reconcile import Reconciliation, reconcile
-from plimsoll.demo.snapshots import Snapshot
+from plimsoll.demo.snapshots import Snapshot, only_dust
 from plimsoll.demo.stage import Happening
 from plimsoll.population import AccountPlan
 from plimsoll.report.checks import stages_reached
@@ -196,15 +196,14 @@ def _moment(performance: Performance, snapshot: Snapshot) -> Json:
     groups: dict[str, int] = {}
     for person in performance.stage.people:
         groups[person.role] = groups.get(person.role, 0) + snapshot.equity[person.name]
-    below = sum(snapshot.equity[name] < snapshot.maintenance[name] for name in snapshot.equity)
     return {
         "time": snapshot.time,
         "marks": [exact(mark) for mark in snapshot.marks],
         "equity": {role: exact(amount) for role, amount in groups.items()},
         "junior": exact(snapshot.junior),
         "senior": exact(snapshot.senior),
-        "below_maintenance": below,
-        "bankrupt": sum(amount < 0 for amount in snapshot.equity.values()),
+        "below_maintenance": snapshot.below_maintenance(),
+        "bankrupt": snapshot.bankrupt(),
         "under_liquidation": len(snapshot.started),
     }
 
@@ -227,6 +226,7 @@ def _auctions(performance: Performance) -> list[Json]:
                 "started": h.time,
                 "equity": exact(h["equity"]),
                 "maintenance_margin": exact(h["mm"]),
+                "only_dust": only_dust(h["equity"], h["mm"]),
                 "queue_place": h["queue_index"],
                 "takes": [],
                 "rematched": [],
@@ -286,7 +286,8 @@ def _follow(
         end = "cured" if h["mm"] else "taken over"
         auction |= {"ended": h.time, "end": end, "equity_at_end": exact(h["equity"])}
     elif h.name == "Finished":
-        auction |= {"ended": h.time, "end": "bankrupt", "shortfall": exact(h["shortfall"])}
+        end = "dust" if auction["only_dust"] else "bankrupt"
+        auction |= {"ended": h.time, "end": end, "shortfall": exact(h["shortfall"])}
         if auction["deficit"] == "0":
             auction["deficit"] = exact(h["loss"])
 
@@ -299,12 +300,17 @@ def _concessions(happenings: Iterable[Happening]) -> dict[int, int]:
 def _resolve(resolve: Resolve) -> Json:
     """A forced resolve: the frozen figures, the queue, who was re-matched and who paid."""
     frozen = next((h for h in resolve.happenings if h.name == "AdlFrozen"), None)
+    kind = "solvent"
+    if frozen is not None:
+        before, name = resolve.before, resolve.account
+        dust = only_dust(before.equity[name], before.maintenance[name])
+        kind = "dust" if dust else "bankrupt"
     return {
         "account": resolve.account,
         "time": resolve.happenings[0].time,
         "calls": resolve.calls,
         "place_among_started": resolve.place,
-        "kind": "bankrupt" if frozen is not None else "solvent",
+        "kind": kind,
         "deficit": exact(frozen["deficit"]) if frozen is not None else "0",
         "reserved": exact(frozen["reserved"]) if frozen is not None else "0",
         "uncovered": exact(frozen["uncovered"]) if frozen is not None else "0",
@@ -381,17 +387,17 @@ def _profit(size: int, entry: int, mark: int) -> int:
 def _waterfall(performance: Performance, auctions: Sequence[Json]) -> Json:
     """Who bore the losses of the bankrupt accounts, layer by layer."""
     plans = {plan.name: plan.deposit for plan in performance.population.accounts}
-    bankrupt = [auction for auction in auctions if auction.get("end") == "bankrupt"]
-    names = {auction["account"] for auction in bankrupt}
+    finished = [auction for auction in auctions if auction.get("end") in ("bankrupt", "dust")]
+    names = {auction["account"] for auction in finished if auction["end"] == "bankrupt"}
     books = performance.stage.client.books()
     return {
         "bankrupt_accounts": sorted(names),
         "own_margin": exact(sum(plans[name] for name in names)),
-        "junior": exact(sum(_wad(auction["drawn"]["junior"]) for auction in bankrupt)),
-        "senior": exact(sum(_wad(auction["drawn"]["senior"]) for auction in bankrupt)),
-        "haircut": exact(sum(_wad(auction["haircut"]) for auction in bankrupt)),
-        "shortfall": exact(sum(_wad(auction["shortfall"]) for auction in bankrupt)),
-        "deficits": exact(sum(_wad(auction["deficit"]) for auction in bankrupt)),
+        "junior": exact(sum(_wad(auction["drawn"]["junior"]) for auction in finished)),
+        "senior": exact(sum(_wad(auction["drawn"]["senior"]) for auction in finished)),
+        "haircut": exact(sum(_wad(auction["haircut"]) for auction in finished)),
+        "shortfall": exact(sum(_wad(auction["shortfall"]) for auction in finished)),
+        "deficits": exact(sum(_wad(auction["deficit"]) for auction in finished)),
         "insurance_concessions": exact(sum(_concessions(performance.stage.happenings).values())),
         "redemption_rate": exact(books["redemption_rate"], RAY),
     }

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.rule import Rule
-from rich.table import Table
+
+from plimsoll.report.layout import clock, figure, new_table, rate, say, show, small, total
 
 Json = dict[str, Any]
 
@@ -44,19 +44,25 @@ def tell(document: Json, console: Console) -> None:
 
 def _venue(document: Json, console: Console) -> None:
     counts, scenario = document["counts"], document["scenario"]
-    _say(
+    say(
         console,
         f"{scenario['name']}. {scenario['about']}",
         f"{counts['accounts']} accounts, {counts['trades']} trades by {counts['signed_orders']}"
         f" signed orders, {counts['transactions']} transactions;"
         f" {counts['links_read_back']} links of the deployment read back.",
+        "Amounts, prices and equity are in quote units (tokens of the settlement asset), sizes in"
+        " coins of the market, times in UTC. Initial margin (IM) is what opening a position"
+        " takes; below maintenance margin (MM) an account is liquidated. Both are percentages of"
+        " what a position is worth, from each threshold on. ADL is auto-deleveraging.",
     )
-    table = _table("market", "mark before the fall", "open interest", "classes", "IM / MM brackets")
+    table = new_table(
+        "market", "mark before the fall", "open interest", "classes", "IM / MM brackets"
+    )
     for market in document["markets"]:
         table.add_row(
             market["name"],
-            _number(market["mark_before_fall"]),
-            _number(market["open_interest_value"], 0),
+            figure(market["mark_before_fall"]),
+            figure(market["open_interest_value"], 0),
             f"up to {market['max_leverage']}x",
             ", ".join(
                 f"{bracket['im_ppm'] / 10_000:g} / {bracket['mm_ppm'] / 10_000:g} %"
@@ -64,14 +70,15 @@ def _venue(document: Json, console: Console) -> None:
                 for bracket in market["brackets"]
             ),
         )
-    _show(console, table)
+    show(console, table)
     probabilities = [f"{p // 10_000} %" for p in document["fit"][0]["probabilities_ppm"]]
-    table = _table("quantile", "", *probabilities)
+    table = new_table("quantile", "unit", "", *probabilities)
     for row in document["fit"]:
-        table.add_row(row["what"], "data", *(_number(value) for value in row["data"]), style="dim")
-        table.add_row("", "ours", *(_number(value) for value in row["ours"]))
-    _show(console, table)
-    _say(
+        data = [figure(value) for value in row["data"]]
+        table.add_row(row["what"], row["unit"], "data", *data, style="dim")
+        table.add_row("", "", "ours", *(figure(value) for value in row["ours"]))
+    show(console, table)
+    say(
         console,
         "Sources: " + "; ".join(scenario["sources"]) + ".",
         "Sizes under the market's least opening notional are left out; winners' leverage at the"
@@ -82,7 +89,7 @@ def _venue(document: Json, console: Console) -> None:
 
 def _fall(document: Json, console: Console) -> None:
     names = [market["name"] for market in document["markets"]]
-    table = _table(
+    table = new_table(
         "UTC", *names, "below MM", "bankrupt", "late longs' equity", "winners' gain", "insurance"
     )
     start = document["series"][0]
@@ -90,63 +97,72 @@ def _fall(document: Json, console: Console) -> None:
         if step["phase"] == "open":
             continue
         table.add_row(
-            _clock(step["time"]),
-            *(_number(mark) for mark in step["marks"]),
+            clock(step["time"]),
+            *(figure(mark) for mark in step["marks"]),
             str(step["below_maintenance"]),
             str(step["bankrupt"]),
-            _number(step["equity"]["late long"], 0),
-            _number(Decimal(step["equity"]["winner"]) - Decimal(start["equity"]["winner"]), 0),
-            _number(Decimal(step["junior"]) + Decimal(step["senior"]), 0),
+            figure(step["equity"]["late long"], 0),
+            figure(Decimal(step["equity"]["winner"]) - Decimal(start["equity"]["winner"]), 0),
+            figure(Decimal(step["junior"]) + Decimal(step["senior"]), 0),
         )
-    _show(console, table)
-    _say(console, "Each line is the moment after the feeds moved, before any keeper acted.")
+    show(console, table)
+    say(console, "Each line is the moment after the feeds moved, before any keeper acted.")
 
 
 def _auctions(document: Json, console: Console) -> None:
-    table = _table(
+    table = new_table(
         "start", "account", "equity", "MM", "takes", "taken over", "insurance added",
         "re-matched", "end", "result",
     )  # fmt: skip
     for auction in document["auctions"]:
         takes = auction["takes"]
         if auction["end"] == "bankrupt":
-            result = f"[red]bankrupt[/red], {_small(auction['deficit'])} not its own"
+            result = f"[red]bankrupt[/red], {small(auction['deficit'])} not its own"
+        elif auction["end"] == "dust":
+            result = f"dust, {small(auction['deficit'])} not its own"
         else:
-            result = f"[green]{auction['end']}[/green], {_small(auction['equity_at_end'])} left"
+            result = f"[green]{auction['end']}[/green], {small(auction['equity_at_end'])} left"
         table.add_row(
-            _clock(auction["started"]),
+            clock(auction["started"]),
             auction["account"],
-            _number(auction["equity"]),
-            _number(auction["maintenance_margin"]),
+            figure(auction["equity"]),
+            figure(auction["maintenance_margin"]),
             str(len(takes)) if takes else "",
-            _number(_total(take["notional"] for take in takes), 0) if takes else "",
-            _number(_total(take["insurance_concession"] for take in takes)) if takes else "",
+            figure(total(take["notional"] for take in takes), 0) if takes else "",
+            figure(total(take["insurance_concession"] for take in takes)) if takes else "",
             str(len(auction["rematched"])) if auction["rematched"] else "",
-            _clock(auction["ended"]),
+            clock(auction["ended"]),
             result,
         )
-    _show(console, table)
+    show(console, table)
+    dust = [auction["account"] for auction in document["auctions"] if auction["end"] == "dust"]
+    if dust:
+        say(
+            console,
+            f"Only dust, less than a cent that an earlier auction left: {', '.join(dust)}. It is"
+            " cleared like any other account, but not counted as bankrupt.",
+        )
     if document["refusals"]:
         reasons: dict[str, int] = {}
         for refusal in document["refusals"]:
             reasons[refusal["reason"]] = reasons.get(refusal["reason"], 0) + 1
         told = "; ".join(f"{count} times '{reason}'" for reason, count in reasons.items())
-        _say(console, f"Takes that the contracts refused: {told}.")
+        say(console, f"Takes that the contracts refused: {told}.")
 
 
 def _draws(document: Json, console: Console) -> None:
-    table = _table("UTC", "account", "layer", "drawn", "held before", "held after")
+    table = new_table("UTC", "account", "layer", "drawn", "held before", "held after")
     for draw in document["draws"]:
         table.add_row(
-            _clock(draw["time"]),
+            clock(draw["time"]),
             draw["account"],
             draw["layer"],
             f"{Decimal(draw['amount']):,.6f}",
-            _number(draw["capacity_before"]),
-            _number(draw["capacity_after"]),
+            figure(draw["capacity_before"]),
+            figure(draw["capacity_after"]),
         )
-    _show(console, table)
-    _say(
+    show(console, table)
+    say(
         console,
         "A layer is touched when the one before it has reached its published limit: half of its"
         " capital a day, a quarter for one market.",
@@ -154,7 +170,7 @@ def _draws(document: Json, console: Console) -> None:
 
 
 def _resolves(document: Json, console: Console) -> None:
-    table = _table(
+    table = new_table(
         "UTC", "account", "kind", "calls", "deficit", "reserved", "uncovered", "market",
         "buckets", "haircut rate", "winners who paid",
     )  # fmt: skip
@@ -162,19 +178,19 @@ def _resolves(document: Json, console: Console) -> None:
         for number, leg in enumerate(resolve["legs"]):
             first = number == 0
             table.add_row(
-                _clock(resolve["time"]) if first else "",
+                clock(resolve["time"]) if first else "",
                 resolve["account"] if first else "",
                 resolve["kind"] if first else "",
                 str(resolve["calls"]) if first else "",
-                _number(resolve["deficit"]) if first else "",
-                _number(resolve["reserved"]) if first else "",
-                _number(resolve["uncovered"]) if first else "",
+                figure(resolve["deficit"]) if first else "",
+                figure(resolve["reserved"]) if first else "",
+                figure(resolve["uncovered"]) if first else "",
                 _market_name(document, leg),
                 str(len({entry["key"] for entry in leg["buckets_rematched"]})),
-                _rate(leg["eta"]) if leg["eta"] != "0" else "",
+                rate(leg["eta"]) if leg["eta"] != "0" else "",
                 str(len(leg["paid"])) if leg["paid"] else "",
             )
-    _show(console, table)
+    show(console, table)
 
 
 def _largest_haircut(document: Json, console: Console) -> None:
@@ -185,24 +201,24 @@ def _largest_haircut(document: Json, console: Console) -> None:
         if leg["eta"] != "0"
     ]
     if not found:
-        _say(console, "No haircut was needed.")
+        say(console, "No haircut was needed.")
         return
     _, resolve, leg = max(found, key=lambda entry: entry[0])
     name = _market_name(document, leg)
-    _say(
+    say(
         console,
-        f"{resolve['account']}, {_number(leg['size'], 6)} {name} at mark {_number(leg['mark'])}:"
-        f" it owes {_number(resolve['deficit'], 6)}, insurance had reserved"
-        f" {_number(resolve['reserved'], 6)}, {_number(leg['credited'], 6)} were left."
-        f" The winners of the side had {_number(leg['profit'])} of profit, so each gave"
-        f" {_rate(leg['eta'])} of its own. Then the position was re-matched, first in the queue"
+        f"{resolve['account']}, {figure(leg['size'], 6)} {name} at mark {figure(leg['mark'])}:"
+        f" it owes {figure(resolve['deficit'], 6)}, insurance had reserved"
+        f" {figure(resolve['reserved'], 6)}, {figure(leg['credited'], 6)} were left."
+        f" The winners of the side had {figure(leg['profit'])} of profit, so each gave"
+        f" {rate(leg['eta'])} of its own. Then the position was re-matched, first in the queue"
         " first, at mark, at no cost:",
     )
     closed: dict[int, Decimal] = {}
     for entry in leg["buckets_rematched"]:
         closed[entry["key"]] = closed.get(entry["key"], Decimal(0)) + Decimal(entry["size"])
     after = {bucket["key"]: bucket for bucket in leg["queue_after"]}
-    table = _table(
+    table = new_table(
         "rank before", "class", "worst entry", "score", "size before", "re-matched",
         "size after", "rank after", "members",
     )  # fmt: skip
@@ -211,75 +227,79 @@ def _largest_haircut(document: Json, console: Console) -> None:
         table.add_row(
             str(bucket["rank"]),
             f"{bucket['leverage_class']}x",
-            _number(bucket["worst_entry"]),
-            _number(bucket["score"], 4),
-            _number(bucket["size"], 6),
-            _number(closed[bucket["key"]], 6) if bucket["key"] in closed else "",
-            _number(left["size"], 6) if left else "0",
+            figure(bucket["worst_entry"]),
+            figure(bucket["score"], 4),
+            figure(bucket["size"], 6),
+            figure(closed[bucket["key"]], 6) if bucket["key"] in closed else "",
+            figure(left["size"], 6) if left else "0",
             str(left["rank"]) if left else "",
             ", ".join(bucket["members"]),
         )
-    _show(console, table)
+    show(console, table)
     hidden = len(leg["queue_before"]) - BUCKETS_SHOWN
     if hidden > 0:
-        _say(console, f"{hidden} more buckets stood behind.", style="dim")
-    table = _table("winner", "profit", "haircut paid", "part of its profit", "re-matched too")
+        say(console, f"{hidden} more buckets stood behind.", style="dim")
+    table = new_table("winner", "profit", "haircut paid", "part of its profit", "re-matched too")
     rematched = {entry["name"]: entry["size"] for entry in leg["rematched"]}
     payers = sorted(leg["paid"], key=lambda entry: -Decimal(entry["amount"]))
     for entry in payers[:PAYERS_SHOWN]:
         table.add_row(
             entry["name"],
-            _number(entry["profit"]),
-            _number(entry["amount"]),
-            _rate(Decimal(entry["amount"]) / Decimal(entry["profit"])),
-            _number(rematched[entry["name"]], 6) if entry["name"] in rematched else "no",
+            figure(entry["profit"]),
+            figure(entry["amount"]),
+            rate(Decimal(entry["amount"]) / Decimal(entry["profit"])),
+            figure(rematched[entry["name"]], 6) if entry["name"] in rematched else "no",
         )
-    _show(console, table)
+    show(console, table)
     rest = len(payers) - PAYERS_SHOWN
     if rest > 0:
-        _say(console, f"{rest} more paid the same part.", style="dim")
+        say(console, f"{rest} more paid the same part.", style="dim")
 
 
 def _waterfall(document: Json, console: Console) -> None:
     totals = document["waterfall"]
-    table = _table("layer", "who", "paid")
+    table = new_table("layer", "who", "paid")
     for number, who, amount in (
         (1, f"own margin of {len(totals['bankrupt_accounts'])} bankrupt accounts", "own_margin"),
+        (2, "brokers", None),
         (3, "junior insurance vault", "junior"),
         (4, "senior insurance vault", "senior"),
+        (5, "mutual guaranty fund", None),
         (6, "gains haircut on winners", "haircut"),
         (7, "shortfall (redemption rate)", "shortfall"),
     ):
-        table.add_row(str(number), who, _number(totals[amount], 6))
-    _show(console, table)
-    _say(
+        table.add_row(str(number), who, figure(totals[amount], 6) if amount else "skipped")
+    show(console, table)
+    say(
         console,
+        "Layers 2 and 5 are skipped: brokers and the guaranty fund are not built yet, so the loss"
+        " goes on to the next layer.",
         f"Insurance concessions to takers, not part of a loss:"
-        f" {_number(totals['insurance_concessions'], 6)}. Redemption rate at the end:"
+        f" {figure(totals['insurance_concessions'], 6)}. Redemption rate at the end:"
         f" {totals['redemption_rate']}.",
     )
 
 
 def _reconciliation(document: Json, console: Console) -> None:
     books = document["reconciliation"]
-    table = _table("", "quote units")
+    table = new_table("", "quote units")
     for line in books["tokens"]:
-        table.add_row(line["line"], _number(line["amount"], 18))
+        table.add_row(line["line"], figure(line["amount"], 18))
     table.add_section()
     for line in books["claims"]:
-        table.add_row(line["line"], _number(line["amount"], 18))
+        table.add_row(line["line"], figure(line["amount"], 18))
     table.add_section()
-    table.add_row("claims and counted dust", _number(books["claim_total"], 18))
-    table.add_row("[bold]difference[/bold]", f"[bold]{_number(books['difference'], 18)}[/bold]")
-    _show(console, table)
+    table.add_row("claims and counted dust", figure(books["claim_total"], 18))
+    table.add_row("[bold]difference[/bold]", f"[bold]{figure(books['difference'], 18)}[/bold]")
+    show(console, table)
     for vault in books["vaults"]:
-        _say(
+        say(
             console,
             f"{vault['name']} vault: counted assets {vault['assets']:,} token units,"
             f" token balance {vault['token_balance']:,}.",
         )
     for side in books["sizes"]:
-        _say(
+        say(
             console,
             f"{side['market']}: long {side['long']}, short {side['short']},"
             f" dust {Decimal(side['dust']) * 10**18:,.0f} wei.",
@@ -292,54 +312,6 @@ def _reached(document: Json, console: Console) -> None:
         console.print(Padding(f"{sign}  {stage}", (0, 0, 0, 2)))
 
 
-# --- form --------------------------------------------------------------------------------
-
-
-def _table(*columns: str) -> Table:
-    """Words to the left, figures to the right."""
-    words = {"account", "kind", "layer", "market", "members", "result", "who", "winner", "classes"}
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    for column in columns:
-        left = column in words or column in ("", "quantile", "IM / MM brackets", "UTC", "start")
-        table.add_column(column, justify="left" if left else "right", no_wrap=column != "members")
-    return table
-
-
-def _show(console: Console, table: Table) -> None:
-    console.print(Padding(table, (1, 0, 1, 2)))
-
-
-def _say(console: Console, *lines: str, style: str = "") -> None:
-    for line in lines:
-        console.print(Padding(line, (0, 0, 0, 2)), style=style, highlight=False)
-
-
-def _number(value: str | Decimal, places: int = 2) -> str:
-    """Grouped thousands, at most `places` digits behind the point; small ones keep a digit."""
-    number = Decimal(value)
-    text = f"{number:,.{places}f}"
-    if "." in text:
-        text = text.rstrip("0").rstrip(".") if places > 2 else text
-    return "0" if text in ("-0", "-0.00", "") else text
-
-
-def _small(value: str) -> str:
-    """An amount to the cent; what is less, but not nothing, says so."""
-    return "under 0.01" if 0 < Decimal(value) < Decimal("0.01") else _number(value)
-
-
-def _rate(value: str | Decimal) -> str:
-    return f"{Decimal(value) * 100:.4f} %"
-
-
-def _clock(seconds: int) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%H:%M:%S}"
-
-
 def _market_name(document: Json, leg: Json) -> str:
     markets: Sequence[Json] = document["markets"]
     return str(markets[leg["market"] - 1]["name"])
-
-
-def _total(amounts: Iterable[str]) -> Decimal:
-    return sum((Decimal(amount) for amount in amounts), Decimal(0))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import http.server
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -162,8 +164,34 @@ def test_batch__one_refusal__raises_it(rpc: Rpc) -> None:
 
 
 def test_rpc__nothing_listens__raises_wrong_rpc() -> None:
-    with pytest.raises(errors.WrongRpc, match="does not answer"):
+    with pytest.raises(errors.WrongRpc, match="does not answer: nothing listens there"):
         Rpc(f"http://127.0.0.1:{anvil_module.free_port()}").chain_id()
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (TimeoutError(110, "timed out"), "it took too long"),
+        (socket.gaierror(-2, "Name or service not known"), "its host name cannot be looked up"),
+        (ssl.SSLCertVerificationError(1, "[SSL]"), "no secure connection to it can be made"),
+        (http.client.RemoteDisconnected("Remote end closed"), "it closed the connection"),
+        (OSError(113, "No route to host"), "no route to host"),
+        (OSError("odd"), "the network failed"),
+        (http.client.BadStatusLine("220 smtp"), "what it said is not HTTP"),
+    ],
+)
+def test_rpc__connection_fails__plain_words(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(http.client.HTTPConnection, "request", fail)
+
+    with pytest.raises(errors.WrongRpc) as caught:
+        Rpc("http://127.0.0.1:8545").chain_id()
+
+    assert caught.value.problem == f"http://127.0.0.1:8545: does not answer: {words}"
 
 
 def test_rpc__not_an_http_address__raises_config_error() -> None:
@@ -373,6 +401,10 @@ def test_errors__each_says_what_to_do_and_how_to_exit() -> None:
     assert error.problem in str(error)
     assert error.next_step in str(error)
     assert error.exit_code == errors.ChainError.exit_code != 0
+
+
+def test_port_busy__advice__names_the_option() -> None:
+    assert errors.PortBusy(8545).next_step == "stop that program, or name another port with --port"
 
 
 # --- artifacts -------------------------------------------------------------------------

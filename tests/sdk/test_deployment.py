@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import os
 import socket
@@ -10,6 +11,7 @@ import subprocess
 import sys
 
 import pytest
+from rich.console import Console
 
 from plimsoll import artifacts
 from plimsoll.chain import AnvilOptions, AnvilProcess, dev_key
@@ -25,6 +27,7 @@ from plimsoll.deployment import (
     load_listings,
 )
 from plimsoll.errors import ConfigError, InputError, UnfundedKey
+from plimsoll.report.tables import deployment_table, links_table, show
 from plimsoll.scenario import load_scenario
 from plimsoll.verification import broken_links, code_links, verify
 from scripts import deploy as program
@@ -309,6 +312,22 @@ def test_program__as_a_process__one_sentence_and_no_traceback():
     assert done.returncode == 2
     assert "is not an http address" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_show__narrow_terminal__no_address_is_cut(deployment, plan, rpc):
+    links = verify(rpc, deployment, plan)
+    broken = dataclasses.replace(links[-1], found=STRANGER, expected=deployment.token)
+    tables = (deployment_table(deployment), links_table([*links, broken]))
+    for columns in (80, 40):
+        console = Console(width=columns, file=io.StringIO())
+        for table in tables:
+            show(console, table)
+        told = console.file.getvalue()
+        addresses = [entry.address for entry in deployment.contracts.values()]
+        feeds = [address for entry in deployment.feeds.values() for address in entry]
+        for address in (*addresses, *feeds, STRANGER, deployment.token):
+            assert address in told
+        assert max(map(len, told.splitlines())) <= 80
 
 
 # --- contracts from Python -------------------------------------------------------------

@@ -1,0 +1,126 @@
+"""The story of a run: what a reader who knows no symbol must be told. The run is made up."""
+
+from __future__ import annotations
+
+import io
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from plimsoll.demo.snapshots import Snapshot, only_dust
+from plimsoll.report.narrative import tell
+
+CENT = 10**16
+
+
+def auction(account: str, end: str, deficit: str) -> dict[str, Any]:
+    return {
+        "account": account, "started": 0, "ended": 60, "equity": "-1", "maintenance_margin": "2",
+        "takes": [], "rematched": [], "end": end, "deficit": deficit, "equity_at_end": "0",
+    }  # fmt: skip
+
+
+@pytest.fixture
+def story() -> list[str]:
+    """The printed story of one bankrupt account and one with dust, by sections."""
+    paid = ("own_margin", "junior", "senior", "haircut", "shortfall", "insurance_concessions")
+    bracket = {"threshold": 0, "im_ppm": 50_000, "mm_ppm": 25_000}
+    document = {
+        "scenario": {"name": "A day", "about": "It fell.", "sources": ["nowhere"]},
+        "counts": dict.fromkeys(
+            ("accounts", "trades", "signed_orders", "transactions", "links_read_back"), 1
+        ),
+        "markets": [
+            {
+                "name": "BTC", "mark_before_fall": "100", "open_interest_value": "10",
+                "max_leverage": 20, "brackets": [bracket],
+            }
+        ],
+        "fit": [
+            {
+                "what": "leverage", "unit": "notional / equity", "probabilities_ppm": [500_000],
+                "data": ["1"], "ours": ["1"],
+            }
+        ],
+        "series": [{"equity": {"winner": "0"}}],
+        "steps": [],
+        "auctions": [auction("late-1", "bankrupt", "5"), auction("late-2", "dust", "0.00002")],
+        "refusals": [],
+        "draws": [],
+        "resolves": [],
+        "waterfall": {
+            **dict.fromkeys(paid, "0"), "bankrupt_accounts": ["late-1"], "redemption_rate": "1",
+        },
+        "reconciliation": {
+            "tokens": [], "claims": [], "claim_total": "0", "difference": "0", "vaults": [],
+            "sizes": [],
+        },
+        "reached": {},
+    }  # fmt: skip
+    console = Console(width=132, file=io.StringIO())
+    tell(document, console)
+    return console.file.getvalue().split("───\n")
+
+
+def words(section: str) -> str:
+    """A section as one line, however it was wrapped."""
+    return " ".join(section.split())
+
+
+def test_venue__units_and_symbols__explained_before_the_first_table(story: list[str]) -> None:
+    before = words(story[1]).partition("mark before the fall")[0]
+    assert "in quote units" in before
+    assert "Initial margin (IM)" in before
+    assert "maintenance margin (MM)" in before
+    assert "notional / equity" in words(story[1])
+
+
+def test_auctions__only_dust__is_not_called_bankrupt(story: list[str]) -> None:
+    rows = [line for line in story[3].splitlines() if line.strip().startswith("00:00:00")]
+    assert "bankrupt, 5.00 not its own" in rows[0]
+    assert "dust, under 0.01 not its own" in rows[1]
+    assert "bankrupt" not in rows[1]
+    assert "Only dust, less than a cent that an earlier auction left: late-2." in words(story[3])
+
+
+def test_waterfall__layers_two_and_five__skipped_and_why(story: list[str]) -> None:
+    told = words(story[7])
+    assert "own margin of 1 bankrupt accounts" in told
+    assert "2 brokers skipped" in told
+    assert "5 mutual guaranty fund skipped" in told
+    assert "Layers 2 and 5 are skipped: brokers and the guaranty fund are not built yet" in told
+
+
+@pytest.mark.parametrize(
+    ("equity", "maintenance", "dust"),
+    [
+        (-CENT + 1, CENT - 1, True),
+        (0, 0, True),
+        (-CENT, 0, False),
+        (CENT, 0, False),
+        (0, CENT, False),
+    ],
+)
+def test_only_dust__less_than_a_cent_either_way(equity: int, maintenance: int, dust: bool) -> None:
+    assert only_dust(equity, maintenance) is dust
+
+
+def test_snapshot__dust__counts_neither_as_bankrupt_nor_as_below_margin() -> None:
+    equity = {"healthy": 5 * CENT, "below": 2 * CENT, "bankrupt": -CENT, "dust": -1}
+    maintenance = {"healthy": 3 * CENT, "below": 3 * CENT, "bankrupt": CENT, "dust": 1}
+    snapshot = Snapshot(
+        time=0,
+        marks=(),
+        equity=MappingProxyType(equity),
+        maintenance=MappingProxyType(maintenance),
+        started=frozenset(),
+        positions=(),
+        accrued=0,
+        interest=(),
+        junior=0,
+        senior=0,
+    )
+    assert snapshot.bankrupt() == 1
+    assert snapshot.below_maintenance() == 2
