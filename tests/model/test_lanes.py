@@ -15,13 +15,10 @@ from tests.support.auction_world import (
     ETH,
     MINE,
     OTHERS,
-    RICH,
-    SHORT,
     T,
-    auction_world,
-    give,
     later,
     open_auction,
+    opposed_world,
     refusal,
     set_equity,
     set_price,
@@ -32,10 +29,7 @@ from tests.support.money_world import BOB, account_of
 
 @pytest.fixture
 def world():
-    """Carol is short 1,000 BTC and 10,000 ETH, entered at 120 and 12: the counterparty."""
-    made = auction_world()
-    give(made, SHORT, RICH, {BTC: (-1_000, 120), ETH: (-10_000, 12)})
-    return made
+    return opposed_world()
 
 
 # --- resolve: the lanes -----------------------------------------------------------------------

@@ -22,11 +22,11 @@ from tests.support.auction_world import (
     RICH,
     SHORT,
     T,
-    auction_world,
     equity_of,
     give,
     later,
     open_auction,
+    opposed_world,
     refusal,
     set_equity,
     set_price,
@@ -37,10 +37,7 @@ from tests.support.money_world import CAROL, TOKEN, account_of
 
 @pytest.fixture
 def world():
-    """Carol is short 1,000 BTC and 10,000 ETH, entered at 120 and 12: the counterparty."""
-    made = auction_world()
-    give(made, SHORT, RICH, {BTC: (-1_000, 120), ETH: (-10_000, 12)})
-    return made
+    return opposed_world()
 
 
 # --- resolve: re-matching ---------------------------------------------------------------------

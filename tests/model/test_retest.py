@@ -18,17 +18,15 @@ from plimsoll.model import (
 from plimsoll.model.state import FINE, WAD
 from tests.support.auction_world import (
     BTC,
-    ETH,
     FAR,
     MINE,
     OTHERS,
     RICH,
-    SHORT,
-    auction_world,
     change_params,
     give,
     later,
     open_auction,
+    opposed_world,
     refusal,
     set_equity,
     set_price,
@@ -39,10 +37,7 @@ from tests.support.money_world import ALICE, BOB, TOKEN
 
 @pytest.fixture
 def world():
-    """Carol is short 1,000 BTC and 10,000 ETH, entered at 120 and 12: the counterparty."""
-    made = auction_world()
-    give(made, SHORT, RICH, {BTC: (-1_000, 120), ETH: (-10_000, 12)})
-    return made
+    return opposed_world()
 
 
 # --- start ------------------------------------------------------------------------------------

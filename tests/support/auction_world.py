@@ -58,6 +58,13 @@ def auction_world() -> World:
     return world
 
 
+def opposed_world() -> World:
+    """Besides, Carol is short 1,000 BTC and 10,000 ETH, entered at 120 and 12: the counterparty."""
+    world = auction_world()
+    give(world, SHORT, RICH, {BTC: (-1_000, 120), ETH: (-10_000, 12)})
+    return world
+
+
 def give(world: World, account: int, equity_wad: int, legs: dict[int, tuple[int, int]]) -> None:
     """Set an account's legs (market -> size, entry; whole units) and its equity now."""
     for market, (size, entry) in legs.items():
