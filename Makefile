@@ -67,18 +67,18 @@ bench: build ## Measure gas and speed
 	@$(BIN)/python -m scripts.bench
 
 .PHONY: fuzz
-fuzz: build ## Random walks against the reference model: STEPS=… SEED=… JOBS=… or CASE=file
-	@$(BIN)/python -m scripts.fuzz $(if $(CASE),--case $(CASE)) $(if $(STEPS),--steps $(STEPS)) \
+fuzz: build ## Random walks against the reference model: STEPS=… SEED=… JOBS=… DOCS=1 (figures into docs), or CASE=file
+	@$(BIN)/python -m scripts.fuzz $(if $(CASE),--case "$(CASE)") $(if $(STEPS),--steps $(STEPS)) \
 		$(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS)) $(if $(DOCS),--write-docs)
 
 .PHONY: mutate
-mutate: build ## Put faults into the contracts: do the tests notice? COUNT=… SEED=… JOBS=… REPORT=1
+mutate: build ## Put faults into the contracts: do the tests notice? COUNT=… SEED=… JOBS=… MODULES="ledger marks" or REPORT=1 (write docs only)
 	@$(BIN)/python -m scripts.mutate $(if $(MODULES),--modules $(MODULES)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(COUNT),--count $(COUNT)) $(if $(JOBS),--jobs $(JOBS)) $(if $(REPORT),--report)
 
 .PHONY: study
-study: setup ## Play crashes against traders who run for the exit
-	@$(BIN)/python -m scripts.study_exits
+study: setup ## Play crashes against traders who run for the exit, about two minutes: RUNS=… SEED=…
+	@$(BIN)/python -m scripts.study_exits $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))
 
 .PHONY: console
 console: setup ## Open a Brownie console on a local chain

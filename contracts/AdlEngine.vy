@@ -7,6 +7,7 @@
         and has poked the markets concerned.
 """
 
+from contracts._lib import dust
 from contracts._lib import fixed_point
 from contracts._modules import adl_index
 from contracts._modules import resolve_job
@@ -99,7 +100,7 @@ def cover(account: uint256, amount: uint256) -> uint256:
     deficit: uint256 = fixed_point._positive(-state.cash)
     assert amount <= deficit, "cover: above the loss"
     shortfall: uint256 = deficit - amount
-    if shortfall != 0 and shortfall <= adl_resolve.DUST_COVER_MAX:
+    if shortfall != 0 and shortfall <= dust.COVER_MAX:
         reserve_id: uint256 = convert(self, uint256) << 96
         reserve: ledger.Account = ledger._account(reserve_id)
         if reserve.cash >= convert(shortfall, int256):

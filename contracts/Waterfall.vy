@@ -247,11 +247,13 @@ def reserved_total(layer: uint256) -> uint256:
 @view
 def _plan(held: uint256[2], since: uint256, amount: uint256, weights: uint256) -> uint256[2]:
     """
-    @dev What each layer would hold after the old reservation is released and `amount` is asked for.
+    @dev What each layer would hold after the old reservation is released and `amount` is asked for. What a layer
+         holds already stays although its limits may have fallen since: a frozen resolve counts on it.
     """
-    junior: uint256 = min(amount, self._room(JUNIOR_LAYER, held[0], since, weights))
-    senior: uint256 = min(amount - junior, self._room(SENIOR_LAYER, held[1], since, weights))
-    return [junior, senior]
+    room: uint256 = max(held[0], self._room(JUNIOR_LAYER, held[0], since, weights))
+    junior: uint256 = min(amount, room)
+    room = max(held[1], self._room(SENIOR_LAYER, held[1], since, weights))
+    return [junior, min(amount - junior, room)]
 
 
 @internal
@@ -407,7 +409,7 @@ def _pay(layer: uint256, account: uint256, units: uint256) -> uint256:
         tokens = assets
         paid = min(units, staticcall CUSTODY.to_units_down(assets))
     before: uint256 = staticcall CUSTODY.to_units_down(assets)
-    self._drawn[layer] = rolling_limit._with(self._drawn[layer], paid)
+    self._drawn[layer] = rolling_limit._with_down(self._drawn[layer], paid)
     if tokens != 0:
         extcall vault.pay_loss(tokens)
         extcall CUSTODY.receive_draw(tokens)

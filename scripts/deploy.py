@@ -42,6 +42,8 @@ from plimsoll.report.tables import deployment_table, links_table, show
 from plimsoll.scenario import Scenario, load_scenario
 from plimsoll.verification import broken_links, verify
 
+BROKEN_OFF = 130
+"""Exit code after Ctrl-C, as shells count."""
 DEFAULT_RPC = "http://127.0.0.1:8545"
 DEFAULT_SCENARIO = artifacts.PROJECT_ROOT / "scenarios" / "october_2025.json"
 
@@ -157,6 +159,9 @@ def leave_with(program: Callable[[Sequence[str]], None], argv: Sequence[str]) ->
     except PlimsollError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("broken off", file=sys.stderr)
+        sys.exit(BROKEN_OFF)
 
 
 if __name__ == "__main__":

@@ -12,11 +12,15 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import ClassVar
 
+import psutil  # type: ignore[import-untyped]
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -29,7 +33,7 @@ from plimsoll.mutation.choice import choose
 from plimsoll.mutation.faults import Fault, all_faults
 from plimsoll.mutation.results import Result, ResultFile, Score, Status, score, scores_by
 from plimsoll.mutation.sources import Source, function_names, read_sources
-from scripts.deploy import leave_with
+from scripts.deploy import BROKEN_OFF, leave_with
 
 ROOT = artifacts.PROJECT_ROOT
 DEFAULT_OUT = ROOT / "reports" / "mutation.json"
@@ -47,15 +51,20 @@ class NotGoodEnough(PlimsollError):
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Command-line arguments."""
-    parser = argparse.ArgumentParser(prog="mutate", description="Check the checks.")
+    parser = argparse.ArgumentParser(
+        prog="mutate",
+        description="Check the checks: put faults into the contracts, one at a time. A fault takes "
+        f"about 25 s with two jobs, so all {DEFAULT_COUNT} take an hour and a half.",
+    )
     add = parser.add_argument
     add("--modules", nargs="*", default=[], metavar="NAME", help="default: all")
     add("--operators", nargs="*", default=[], metavar="NAME", help="default: all")
     add("--seed", type=int, default=1, help="which faults are chosen, and the fuzz burst's seed")
-    add("--count", type=int, default=DEFAULT_COUNT, help="how many faults are chosen")
-    add("--jobs", type=int, default=os.cpu_count() or 1, help="faults tried at the same time")
+    add("--count", type=_number, default=DEFAULT_COUNT, help="how many faults are chosen")
+    add("--jobs", type=_number, default=os.cpu_count() or 1, help="faults tried at the same time")
     add("--ids", nargs="*", default=[], metavar="ID", help="exactly these faults")
-    add("--fuzz-steps", type=int, default=2_000, metavar="N", help="0: no fuzz burst")
+    add("--fuzz-steps", type=_number, default=2_000, metavar="N", help="of the fuzz burst")
+    add("--no-fuzz", dest="fuzz_steps", action="store_const", const=0, help="no fuzz burst")
     add("--fresh", action="store_true", help="forget earlier results")
     add("--survivors", action="store_true", help="try again what survived")
     add("--list", action="store_true", help="print the chosen faults, try none")
@@ -64,16 +73,28 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def _number(text: str) -> int:
+    """A number of something, at least one."""
+    number = int(text)
+    if number < 1:
+        raise InputError(
+            "COUNT, JOBS and --fuzz-steps start at 1", next_step="for example COUNT=20 JOBS=2"
+        )
+    return number
+
+
 def chosen_faults(args: argparse.Namespace, sources: Sequence[Source]) -> list[Fault]:
     """The faults that the arguments ask for."""
     faults = all_faults(sources, function_names(ROOT))
     if args.ids:
         by_id = {fault.id: fault for fault in faults}
-        _refuse_unknown("fault", args.ids, by_id)
+        _refuse_unknown("fault", args.ids, by_id, "see --list for the names")
         return [by_id[name] for name in args.ids]
     modules = {source.path: source.module for source in sources}
-    _refuse_unknown("module", args.modules, set(modules.values()))
-    _refuse_unknown("operator", args.operators, {fault.operator for fault in faults})
+    known = sorted(set(modules.values()))
+    _refuse_unknown("module", args.modules, known, f"known are {', '.join(known)}")
+    known = sorted({fault.operator for fault in faults})
+    _refuse_unknown("operator", args.operators, known, f"known are {', '.join(known)}")
     wanted = [
         fault
         for fault in faults
@@ -179,8 +200,6 @@ def judge(results: Sequence[Result], chosen: int, *, whole: bool) -> None:
 def write_document(file: ResultFile, path: Path = DOCUMENT) -> None:
     """Write the page from the results of the last run."""
     results = results_of(file)
-    if not results:
-        raise InputError(f"{file.path} holds no results", next_step="run `make mutate` first")
     spent = sum(sum(result.seconds.values()) for result in results)
     steps = file.meta["fuzz_steps"]
     possible = len(all_faults(read_sources(ROOT), function_names(ROOT)))
@@ -209,9 +228,22 @@ def run(argv: Sequence[str]) -> None:
                     f"{fault.id}\n  - {before}\n  + {after}", highlight=False, markup=False
                 )
             return
-        try_faults(args, faults, console)
+        try:
+            with _children_ended_by_ctrl_c():
+                try_faults(args, faults, console)
+        except KeyboardInterrupt:
+            file = ResultFile(args.out)
+            console.print(
+                f"broken off: {len(results_of(file))} of {len(faults)} faults have a result in "
+                f"{args.out}; the same command goes on from there",
+                highlight=False,
+                soft_wrap=True,
+            )
+            sys.exit(BROKEN_OFF)
     file = ResultFile(args.out)
     results = results_of(file)
+    if args.report and not results:
+        raise InputError(f"{file.path} holds no results", next_step="run `make mutate` first")
     for table in summary(results):
         console.print(table)
     total = score(results)
@@ -225,6 +257,23 @@ def run(argv: Sequence[str]) -> None:
 def main() -> None:
     """Entry point of `brownie run mutate`: all defaults."""
     leave_with(run, [])
+
+
+@contextmanager
+def _children_ended_by_ctrl_c() -> Iterator[None]:
+    """Ctrl-C ends the tests of the faults at work, too, or their threads would wait for them."""
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        for child in psutil.Process().children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _progress(console: Console) -> Progress:
@@ -251,11 +300,10 @@ def _table(title: str, scores: dict[str, Score]) -> Table:
     return table
 
 
-def _refuse_unknown(kind: str, names: Sequence[str], known: object) -> None:
-    assert isinstance(known, set | dict)
+def _refuse_unknown(kind: str, names: Sequence[str], known: Collection[str], hint: str) -> None:
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise InputError(f"no {kind} {', '.join(unknown)}", next_step="see --list for the names")
+        raise InputError(f"no {kind} {', '.join(unknown)}", next_step=hint)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@
 
        Nothing is written back as time passes, so no later change, however small or frequent, keeps an earlier
        amount from expiring; and taking one back undoes what counting it did, to the wei. `used` is never less than
-       lines of 24 hours would be, and 0 from 28 hours after the last amount on.
+       lines of 24 hours would be, and 0 from 28 hours after the last amount on. Amounts that widen a limit instead
+       (`_with_down`) end at the last mark within 24 hours, so that they never widen it for longer.
 
        Mark number n is time / four hours. Seven are to come at any time, so three words of three marks hold them:
        word n / 3 % 3 has the rates (wei per second) of its marks in 80 bits each, and n / 3 in the 16 bits above.
@@ -69,6 +70,18 @@ def _with(words: uint256[3], amount: uint256) -> uint256[3]:
     rate: uint256 = self._rate(word, mark) + self._rate_up(amount, block.timestamp)
     assert rate <= _LANE, "limit: amount too large"
     return self._replaced(words, mark, self._with_rate(word, mark, rate))
+
+
+@internal
+@view
+def _with_down(words: uint256[3], amount: uint256) -> uint256[3]:
+    """
+    @dev Counts an amount that widens a limit: forgotten after 20 to 24 hours, never later than its line of 24.
+    """
+    mark: uint256 = (block.timestamp + WINDOW) // STEP
+    word: uint256 = self._word(words, mark)
+    rate: uint256 = self._rate(word, mark) + amount // (mark * STEP - block.timestamp)
+    return self._replaced(words, mark, self._with_rate(word, mark, min(rate, _LANE)))
 
 
 @internal

@@ -17,6 +17,7 @@
         with the ledger; an engine passes a number of buckets only.
 """
 
+from contracts._lib import dust
 from contracts._lib import entry_tick
 from contracts._lib import fixed_point
 from contracts._lib import loss_weights
@@ -34,9 +35,6 @@ uses: portfolio
 
 MAX_STEPS: constant(uint256) = 1_000
 REFREEZE_SECONDS: constant(uint256) = 600
-DUST_COVER_MAX: constant(uint256) = (
-    10**12
-)  # wad: rounding that the dust reserve pays instead of everybody
 
 SUM: constant(uint256) = 0
 CHARGE: constant(uint256) = 1
@@ -228,7 +226,7 @@ def _begin(account: uint256, reserved: uint256, weights: uint256):
     assert owner.cash + value < 0, "adl: not bankrupt"
     deficit: uint256 = fixed_point._positive(-(owner.cash + value))
     uncovered: uint256 = deficit - min(deficit, reserved)
-    if uncovered <= DUST_COVER_MAX:
+    if uncovered <= dust.COVER_MAX:
         uncovered = 0  # no haircut for what the dust reserve pays in the end
     credited: uint256 = resolve_job.job.credited
     resolve_job.job = IClearinghouse.AdlJob(

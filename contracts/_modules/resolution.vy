@@ -43,7 +43,10 @@ def _resolve(max_buckets: uint256) -> bool:
         return self._deleverage(account, max_buckets)
 
     moved: bool = False
-    account, moved = self._next_urgent()
+    behind: bool = False
+    account, moved, behind = self._next_urgent()
+    if behind:
+        return False  # the main lane must not overtake it
     if account == 0:
         cleared: bool = moved
         account, moved = self._next()
@@ -66,9 +69,10 @@ def _resolve(max_buckets: uint256) -> bool:
 
 
 @internal
-def _next_urgent() -> (uint256, bool):
+def _next_urgent() -> (uint256, bool, bool):
     """
-    @dev First account whose loss still does not fit, and whether anything was cleared on the way.
+    @dev First account whose loss still does not fit, whether anything was cleared on the way, and whether one
+         there is further behind its epochs than one call writes back.
     """
     moved: bool = False
     for _: uint256 in range(MAX_SKIPPED):
@@ -80,14 +84,14 @@ def _next_urgent() -> (uint256, bool):
         if account == 0:
             break
         if not self._sync(account):
-            return 0, True
+            return 0, True, True
         self._retest(account)
         if auctions._load(account).urgent_place == 0:
             continue
         if self._can_resolve(account):
-            return account, True
+            return account, True, False
         self._leave_urgent(account)
-    return 0, moved
+    return 0, moved, False
 
 
 @internal

@@ -14,6 +14,11 @@ def add(amount: uint256):
 
 
 @external
+def add_down(amount: uint256):
+    self._words = rolling_limit._with_down(self._words, amount)
+
+
+@external
 def take_back(amount: uint256, kept: uint256, since: uint256):
     self._words = rolling_limit._without(self._words, amount, kept, since)
 

@@ -88,6 +88,7 @@ class AnvilProcess:
         self._start_timeout_s = start_timeout_s
         self._process: subprocess.Popen[bytes] | None = None
         self._output: IO[bytes] | None = None
+        self._states: tempfile.TemporaryDirectory[str] | None = None
         self._rpc: Rpc | None = None
 
     @property
@@ -107,11 +108,23 @@ class AnvilProcess:
         """Process id while the chain runs."""
         return self._process.pid if self._process is not None else None
 
+    @property
+    def states_folder(self) -> str:
+        """Where the running chain puts states that do not fit into memory; gone when it stops."""
+        assert self._states is not None
+        return self._states.name
+
     def start(self) -> Self:
         """Start Anvil and return when it answers."""
         if is_listening(self.port):
             raise PortBusy(self.port)
-        command = [find_anvil(), "--quiet", "--port", str(self.port), *self.options.flags()]
+        # where old states go: by itself Anvil leaves gigabytes of them in the home folder
+        self._states = tempfile.TemporaryDirectory(prefix="plimsoll-anvil-")
+        command = [
+            *(find_anvil(), "--quiet", "--port", str(self.port)),
+            *("--cache-path", self._states.name),
+            *self.options.flags(),
+        ]
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed in stop()
         self._process = subprocess.Popen(
             command,
@@ -141,6 +154,9 @@ class AnvilProcess:
         if self._output is not None:
             self._output.close()
             self._output = None
+        if self._states is not None:
+            self._states.cleanup()
+            self._states = None
 
     def _wait_until_ready(self, command: list[str]) -> None:
         assert self._process is not None

@@ -7,12 +7,13 @@ written to a file, and can be shortened by leaving parts out. People are numbers
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from plimsoll.errors import InputError
-from plimsoll.fuzz.stage import MARKETS
+from plimsoll.fuzz.stage import MARKETS, PEOPLE
 from plimsoll.orders import Match
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ RULES: Final[dict[str, Rule]] = {}
 
 MAX_LIMIT: Final = 2**200
 ROLE_CALLS: Final = 29
+_PEOPLE: Final = {"who", "sender", "owner", "to", "receiver", "agent", "into", "victim"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +44,55 @@ def action(rule: str, **args: Any) -> Action:
     return Action(rule, args)
 
 
-def from_json(data: Mapping[str, Any]) -> Action:
-    """An action of a case file."""
+def from_json(data: Any, number: int) -> Action:
+    """An action of a case file, checked: the rule is known and its arguments fit."""
+    if not isinstance(data, dict):
+        raise InputError(
+            f"action {number} is no object",
+            next_step='write it like {"rule": "poke", "market": 1}',
+        )
     args = dict(data)
     name = args.pop("rule", None)
-    if name not in RULES:
+    if not isinstance(name, str) or name not in RULES:
         raise InputError(
-            f"the case names an unknown rule {name!r}",
+            f"action {number} names an unknown rule {name!r}",
             next_step=f"known are {', '.join(sorted(RULES))}",
         )
+    signature = inspect.signature(RULES[name])
+    asked = list(signature.parameters.values())[1:]  # the machine is not in the file
+    try:
+        signature.bind(None, **args)
+    except TypeError as error:
+        raise InputError(
+            f"action {number} ({name}): {error}",
+            next_step=f"{name} takes {', '.join(each.name for each in asked)}",
+        ) from None
+    for each in asked:
+        problem = _misfit(each, args[each.name])
+        if problem is not None:
+            raise InputError(
+                f"action {number} ({name}): {each.name} is {problem}",
+                next_step="correct it in the file",
+            )
     return Action(name, args)
+
+
+def _misfit(parameter: inspect.Parameter, value: Any) -> str | None:
+    """What is wrong with an argument of a case file, if anything."""
+    depth = str(parameter.annotation).count("Sequence")
+    if not _is_whole(value, depth):
+        kinds = ("a whole number", "a list of whole numbers", "a list of lists of whole numbers")
+        return f"not {kinds[depth]}"
+    if parameter.name in _PEOPLE and not 0 <= value < len(PEOPLE):
+        return f"{value}, people are 0 to {len(PEOPLE) - 1}"
+    return None
+
+
+def _is_whole(value: Any, depth: int) -> bool:
+    """Whether it is a whole number, or lists of them, nested so deep."""
+    if depth == 0:
+        return type(value) is int  # true and false are none
+    return isinstance(value, list) and all(_is_whole(part, depth - 1) for part in value)
 
 
 def rule(function: Rule) -> Rule:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from plimsoll.errors import InputError
 from plimsoll.fuzz.actions import Action, from_json
@@ -30,17 +30,22 @@ def write_case(path: Path, case: Case) -> None:
 
 
 def read_case(path: Path) -> Case:
-    """The case in a file; see `write_case`."""
+    """The case in a file; see `write_case`. Actions are numbered from 1."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        actions: Sequence[dict[str, object]] = data["actions"]
-        return Case(str(data["violation"]), tuple(from_json(entry) for entry in actions))
+        data: Any = json.loads(path.read_text(encoding="utf-8"))
+        violation, actions = data["violation"], data["actions"]
     except OSError as error:
         raise InputError(
             f"cannot read the case {path}: {error.strerror}", next_step="name an existing file"
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(
             f"{path} is not a case file ({type(error).__name__} {error})",
             next_step="use a file that `make fuzz` has written",
         ) from error
+    if not isinstance(actions, list) or not actions:
+        raise InputError(
+            f"{path} holds no list of actions", next_step="use a file that `make fuzz` has written"
+        )
+    checked = tuple(from_json(entry, number) for number, entry in enumerate(actions, start=1))
+    return Case(str(violation), checked)

@@ -7,6 +7,7 @@ alone (docs/invariants.md numbers them).
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -32,7 +33,7 @@ from plimsoll.orders import NOBODY, Flags, Order
 
 UNSIGNED: Final = -1
 GARBAGE: Final = -2
-_MOST_TRIES: Final = 64  # ways to take close decisions
+_MOST_TRIES: Final = 128  # ways to take close decisions
 
 # what a result may differ by through rounding, wei; results of other calls are exact
 _RESULT_BOUND: Final = {
@@ -292,11 +293,11 @@ class Machine:
         world, protocol = self.world, self._protocol
         before = protocol.save()
         first: str | None = None
-        tries: list[list[bool]] = [[]]
+        tries: deque[list[bool]] = deque([[]])  # fewest changed verdicts first
         for number in range(_MOST_TRIES):
             if not tries:
                 break
-            taken = tries.pop()
+            taken = tries.popleft()
             if number:
                 protocol.restore(before)
             world.forced = dict(enumerate(taken))
@@ -310,7 +311,7 @@ class Machine:
                 return before
             first = first or problem
             verdicts = world.verdicts
-            later = reversed(range(len(taken), len(verdicts)))
+            later = range(len(taken), len(verdicts))
             tries.extend([*verdicts[:turn], not verdicts[turn]] for turn in later)
         world.forced = {}
         self._judge(call.name, first)

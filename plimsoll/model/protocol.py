@@ -5,7 +5,8 @@
 
 Calls of the insurance vaults start with `junior_` or `senior_`, those of the settlement token
 with `token_`. Arguments are as on chain, but for orders (`plimsoll.model.orders.Offer`) and feeds
-(market and place in its list). Addresses are lower case, amounts in the contract's own unit.
+(market and place in its list, from 0). Addresses are lower case and accounts are integers (owner,
+then sub-account). A unit of claims is a wad of the ledger; a token unit is the least of the token.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from plimsoll.model import (
 )
 from plimsoll.model.orders import Offer
 from plimsoll.model.snapshot import Snapshot
-from plimsoll.model.state import AuctionParams, Refused, World, require
+from plimsoll.model.state import AuctionParams, World, require
 from plimsoll.orders import Match, Order
 
 
@@ -39,15 +40,18 @@ class Protocol:
     """A world and its public calls.
 
     The methods below take the sender first and run as they are; `call` sets the time, and puts the
-    world back when the call is refused.
+    world back when the call fails. `plimsoll.model.example` has a world to begin with. To look:
+    `margin.health(world, account)`, `margin.leg(world, account, market)` and `queues.queue(world,
+    market, long)`, whose names end in their units; orders are made by `orders.signed(order)`.
     """
 
     def __init__(self, world: World) -> None:
         self.world = world
 
     def call(self, name: str, now: int, block: int, sender: str, *args: Any) -> Any:
-        """Run one call as a transaction of its own; raises `Refused` and changes nothing then.
+        """Run one call as a transaction of its own, at a time (unix seconds) in a block.
 
+        Raises `Refused` where the chain would revert. Whatever is raised, only time has passed.
         `world.close` lists afterwards what was decided within the rounding bounds.
         """
         world = self.world
@@ -63,7 +67,7 @@ class Protocol:
                 vault = world.junior if kind == "junior" else world.senior
                 return _VAULT_CALLS[rest](world, vault, sender, *args)
             return _CALLS[name](self, sender, *args)
-        except Refused:
+        except BaseException:
             snapshot.restore(world, before)
             raise
 
@@ -78,19 +82,19 @@ class Protocol:
     # --- exchange -----------------------------------------------------------------------
 
     def settle_one(self, sender: str, maker: Offer, taker: Offer, size: int) -> None:
-        """Settle one pair."""
+        """Settle one pair; `size` wad of base units, not negative."""
         exchange.settle_one(self.world, sender, maker, taker, size)
 
     def settle(self, sender: str, orders: Sequence[Offer], matches: Sequence[Match]) -> None:
-        """Settle a batch, all or none."""
+        """Settle a batch, all or none; sizes of matches are wad."""
         exchange.settle(self.world, sender, orders, matches)
 
     def try_settle(self, sender: str, orders: Sequence[Offer], matches: Sequence[Match]) -> int:
-        """Settle what can be settled of a batch; returns the number of matches."""
+        """Settle what can be settled of a batch, sizes wad; returns the number of matches done."""
         return exchange.try_settle(self.world, sender, orders, matches)
 
     def take_with_order(self, sender: str, signed: Offer, account: int, size: int) -> int:
-        """Take a slice for a signed order; returns the size taken."""
+        """Take a slice of `account` for a signed order, at most `size` wad; returns wad taken."""
         return exchange.take_with_order(self.world, sender, signed, account, size)
 
     def cancel(self, sender: str, order: Order) -> None:
@@ -98,13 +102,16 @@ class Protocol:
         exchange.cancel(self.world, sender, order)
 
     def cancel_below(self, sender: str, account: int, salt: int) -> None:
-        """Void all orders with a lower salt."""
+        """Void all orders of an account with a lower salt."""
         exchange.cancel_below(self.world, sender, account, salt)
 
     def set_agent(
         self, sender: str, account: int, agent: str, expiry: int, markets: int, max_size: int
     ) -> None:
-        """Let a key trade for an account."""
+        """Let a key trade until `expiry` (unix seconds), in `markets` (bitmap, 0: all).
+
+        `max_size` (wad) bounds each order.
+        """
         exchange.set_agent(self.world, sender, account, agent, expiry, markets, max_size)
 
     def revoke_agent(self, sender: str, account: int, agent: str) -> None:
@@ -118,17 +125,17 @@ class Protocol:
         return prices.poke(self.world, market)
 
     def sync(self, _sender: str, account: int, market: int) -> bool:
-        """Write back what funding and ADL did to a position; whether that was all."""
+        """Write back what funding and ADL did to a position, 8 epochs a call; whether it is all."""
         return positions.sync(self.world, account, market)
 
     def open_isolated(self, sender: str, subaccount: int) -> int:
-        """Open an account for one market; returns its id."""
+        """Open a sub-account (below 2^96) of the sender for one market; returns the account."""
         return registry.open_isolated(self.world, sender, subaccount)
 
     def set_leverage_class(
         self, sender: str, account: int, market: int, leverage_class: int
     ) -> None:
-        """Choose a class while flat."""
+        """Choose a class while flat: 0 to 4 stand for 1x, 2x, 5x, 10x, 20x."""
         registry.set_leverage_class(self.world, sender, account, market, leverage_class)
 
     # --- liquidator ---------------------------------------------------------------------
@@ -140,7 +147,7 @@ class Protocol:
     def take(
         self, sender: str, account: int, market: int, size: int, limit_price: int, into: int
     ) -> int:
-        """Take a slice into an own account; returns the size taken."""
+        """Take up to `size` wad into an own account, at `limit_price` wad or better; wad taken."""
         return takes.take(self.world, sender, account, market, size, limit_price, into)
 
     def touch(self, sender: str, account: int) -> None:
@@ -153,22 +160,22 @@ class Protocol:
         resolution.remark(self.world, account)
 
     def resolve(self, _sender: str, max_buckets: int) -> bool:
-        """Work on the queue; returns whether an account is done."""
+        """Work on the queue, up to a number of buckets; returns whether an account is done."""
         return resolution.resolve(self.world, max_buckets)
 
     def set_params(self, sender: str, params: tuple[int, int, int, int, int, int]) -> None:
-        """Auction parameters; owner only."""
+        """Auction parameters, as `AuctionParams` (ppm; the duration in seconds); owner only."""
         access.only_owner(self.world, sender)
         auctions.set_params(self.world, AuctionParams(*params))
 
     # --- custody ------------------------------------------------------------------------
 
     def deposit(self, sender: str, account: int, amount: int) -> None:
-        """Bring token units in."""
+        """Bring token units in from the sender; the account gets claims."""
         custody.deposit(self.world, sender, account, amount)
 
     def withdraw(self, sender: str, account: int, amount: int, receiver: str) -> int:
-        """Pay out claims; returns token units."""
+        """Pay out claims worth `amount` token units at ρ = 1; returns the token units paid."""
         return custody.withdraw(self.world, sender, account, amount, receiver)
 
     def contribute(self, sender: str, amount: int) -> None:
@@ -185,17 +192,17 @@ class Protocol:
     # --- waterfall ----------------------------------------------------------------------
 
     def set_limits(self, sender: str, layer: int, limits: tuple[int, int]) -> None:
-        """Limits of a layer, in all and for one market; owner only."""
+        """Limits of layer 3 or 4, in all and for one market, ppm of its assets; owner only."""
         access.only_owner(self.world, sender)
         waterfall.set_limits(self.world, layer, *limits)
 
     def set_market_limit(self, sender: str, layer: int, market: int, market_ppm: int) -> None:
-        """A market's own limit; owner only."""
+        """A market's own limit in a layer, ppm of its assets, 0: the layer's; owner only."""
         access.only_owner(self.world, sender)
         waterfall.set_market_limit(self.world, layer, market, market_ppm)
 
     def set_concession_budget(self, sender: str, budget_ppm: int) -> None:
-        """Budget for insurance concessions; owner only."""
+        """Budget for insurance concessions, ppm of the junior vault's assets a day; owner only."""
         access.only_owner(self.world, sender)
         waterfall.set_concession_budget(self.world, budget_ppm)
 
@@ -209,18 +216,18 @@ class Protocol:
         quorum: int,
         max_deviation_ppm: int,
     ) -> None:
-        """The oracle's feed list, see `plimsoll.model.feeds`; owner only."""
+        """The feed list: (place so far, heartbeat, staleness in seconds) each; owner only."""
         access.only_owner(self.world, sender)
         feeds.set_market(self.world, market, choices, quorum, max_deviation_ppm)
 
     def set_answer(self, _sender: str, market: int, place: int, answer: int) -> None:
-        """A round of this moment of a market's test feed."""
+        """A round of this moment of a test feed; the price in its decimals, 8 unless said."""
         feeds.set_round(self.world, market, place, answer, self.world.now)
 
     def set_round(
         self, _sender: str, market: int, place: int, answer: int, updated_at: int
     ) -> None:
-        """A round of any time of a market's test feed."""
+        """As `set_answer`, for a round of any time (unix seconds; 0: not complete)."""
         feeds.set_round(self.world, market, place, answer, updated_at)
 
     # --- token, attackers ---------------------------------------------------------------
@@ -236,7 +243,7 @@ class Protocol:
         return True
 
     def attempt(self, sender: str, contract: str, function: str, *args: Any) -> None:
-        """Call what obeys one role only, without having it."""
+        """Call what obeys one role only, without having it; arguments as that function has them."""
         access.refuse_outsider(self.world, sender, contract, function, args)
 
 

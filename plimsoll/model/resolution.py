@@ -79,7 +79,9 @@ def resolve(world: World, max_buckets: int) -> bool:
         _refreeze(world, world.resolving)
         return _deleverage(world, max_buckets)
 
-    account, verdict, moved = _next_urgent(world)
+    account, verdict, moved, behind = _next_urgent(world)
+    if behind:
+        return False
     if account == 0:
         cleared = moved
         account, verdict, moved = _next(world)
@@ -98,10 +100,10 @@ def resolve(world: World, max_buckets: int) -> bool:
 # --- who is next ----------------------------------------------------------------------------
 
 
-def _next_urgent(world: World) -> tuple[int, retest.Verdict, bool]:
+def _next_urgent(world: World) -> tuple[int, retest.Verdict, bool, bool]:
     """First account whose loss still does not fit, its verdict, whether anything moved.
 
-    Account 0 stands for none.
+    Account 0 stands for none. Last: whether one is further behind than a call writes back.
     """
     moved = False
     for _ in range(MAX_SKIPPED):
@@ -113,14 +115,14 @@ def _next_urgent(world: World) -> tuple[int, retest.Verdict, bool]:
         if account == 0:
             break
         if not _sync(world, account):
-            return 0, retest.Verdict.OVER, True
+            return 0, retest.Verdict.OVER, True, True
         verdict = _retest(world, account)
         if world.auctions[account].urgent_place == 0:
             continue
         if _can_resolve(world, account):
-            return account, verdict, True
+            return account, verdict, True, False
         _leave_urgent(world, account)
-    return 0, retest.Verdict.OVER, moved
+    return 0, retest.Verdict.OVER, moved, False
 
 
 def _next(world: World) -> tuple[int, retest.Verdict, bool]:

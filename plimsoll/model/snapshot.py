@@ -45,7 +45,7 @@ class _Shape:
 
 
 _VAULT_DICTS: Final = ("shares", "requests", "allowances")
-_WATERFALL_DICTS: Final = (
+WATERFALL_DICTS: Final = (
     "global_ppm",
     "market_ppm",
     "own_market_ppm",
@@ -82,13 +82,13 @@ _ACCOUNT: Final = _Shape(Account)
 _POSITION: Final = _Shape(Position)
 _CUSTODY: Final = _Shape(Custody)
 _VAULT: Final = _Shape(Vault, *_VAULT_DICTS)
-_WATERFALL: Final = _Shape(Waterfall, *_WATERFALL_DICTS)
+_WATERFALL: Final = _Shape(Waterfall, *WATERFALL_DICTS)
 _JOB: Final = _Shape(Job, "legs")
 _JOB_LEG: Final = _Shape(JobLeg)
 _WORLD: Final = _Shape(World, *_WORLD_DICTS, *_WORLD_LISTS, *_WORLD_OBJECTS, *_COMPARERS)
 
 _vault_dicts: Final = attrgetter(*_VAULT_DICTS)
-_waterfall_dicts: Final = attrgetter(*_WATERFALL_DICTS)
+_waterfall_dicts: Final = attrgetter(*WATERFALL_DICTS)
 _world_dicts: Final = attrgetter(*_WORLD_DICTS)
 _world_lists: Final = attrgetter(*_WORLD_LISTS)
 
@@ -163,7 +163,7 @@ def restore(world: World, saved: Snapshot) -> None:
         _write_dicts(vault, _VAULT_DICTS, dicts)
     plain, dicts = saved.waterfall
     _WATERFALL.write(world.waterfall, plain)
-    _write_dicts(world.waterfall, _WATERFALL_DICTS, dicts)
+    _write_dicts(world.waterfall, WATERFALL_DICTS, dicts)
     world.job = None
     if saved.job is not None:
         plain, legs = saved.job

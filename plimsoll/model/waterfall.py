@@ -218,6 +218,14 @@ def _with(world: World, amounts: Rolling, amount: int) -> Rolling:
     return _shifted(world, amounts, *_line(amount, world.now))
 
 
+def _with_down(world: World, amounts: Rolling, amount: int) -> Rolling:
+    """An amount more that widens a limit: forgotten at the last mark within a day."""
+    end = div_down(world.now + WINDOW_S, MARK_S) * MARK_S
+    rate = dict(amounts.rates).get(end, 0)
+    more = min(div_down(amount, end - world.now), _RATE_MAX - rate)
+    return _shifted(world, amounts, end, more)
+
+
 def _shifted(world: World, amounts: Rolling, end: int, change: int) -> Rolling:
     """Another rate for one end; what has been forgotten is dropped."""
     rates = {other: rate for other, rate in amounts.rates if other > world.now}
@@ -229,10 +237,14 @@ def _shifted(world: World, amounts: Rolling, end: int, change: int) -> Rolling:
 
 
 def _plan(world: World, old: Reservation, amount: int, weights: int) -> tuple[int, int]:
-    """What junior and senior would hold instead of the old reservation."""
-    junior = min(amount, room(world, JUNIOR, old.junior, old.since, weights))
-    senior = min(amount - junior, room(world, SENIOR, old.senior, old.since, weights))
-    return junior, senior
+    """What junior and senior would hold instead of the old reservation.
+
+    What a layer holds already stays, although its limits may have fallen since.
+    """
+    free = max(old.junior, room(world, JUNIOR, old.junior, old.since, weights))
+    junior = min(amount, free)
+    free = max(old.senior, room(world, SENIOR, old.senior, old.since, weights))
+    return junior, min(amount - junior, free)
 
 
 def _recount(
@@ -271,7 +283,7 @@ def _pay(world: World, layer: int, units: int) -> int:
         amount_tokens = vault.assets_tokens
         paid = min(units, custody.to_units_down(world, amount_tokens))
     drawn = world.waterfall.drawn
-    drawn[layer] = _with(world, drawn.get(layer, _UNUSED), paid)
+    drawn[layer] = _with_down(world, drawn.get(layer, _UNUSED), paid)
     if amount_tokens != 0:
         _send(world, vault, amount_tokens)
     return paid

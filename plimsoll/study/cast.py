@@ -13,9 +13,10 @@ from random import Random
 from typing import Final
 
 from plimsoll.model import margin
+from plimsoll.model.example import TOKEN_WAD
 from plimsoll.model.state import FINE, WAD
 from plimsoll.study.rules import MARKET
-from plimsoll.study.venue import TOKEN_WAD, Seat, Venue
+from plimsoll.study.venue import Seat, Venue
 
 PRICE: Final = 100.0
 INTEREST: Final = 10_000_000.0  # notional of each side before the crash

@@ -7,6 +7,7 @@ from random import Random
 from typing import Final
 
 from plimsoll.model import auctions, margin
+from plimsoll.model.example import NOW
 from plimsoll.model.state import FINE, WAD
 from plimsoll.study.cast import (
     CROWD,
@@ -22,7 +23,7 @@ from plimsoll.study.cast import (
     wish,
 )
 from plimsoll.study.rules import Rule
-from plimsoll.study.venue import NOW, Seat, Venue, new_world
+from plimsoll.study.venue import Seat, Venue, new_world
 
 PROBES: Final = (
     "twin",

@@ -13,56 +13,17 @@ from itertools import count
 from typing import Any, Final
 
 from plimsoll.model import margin, positions
+from plimsoll.model.example import TERMS, TOKEN_WAD, back_claims, market_world
 from plimsoll.model.orders import Offer, signed
 from plimsoll.model.protocol import Protocol
-from plimsoll.model.state import (
-    FINE,
-    PPM,
-    RAY,
-    WAD,
-    Account,
-    AuctionParams,
-    Custody,
-    Feed,
-    FeedRules,
-    Market,
-    Position,
-    Refused,
-    Terms,
-    Vault,
-    Waterfall,
-    World,
-    owner_of,
-)
+from plimsoll.model.state import FINE, PPM, RAY, WAD, Account, Position, Refused, World, owner_of
 from plimsoll.orders import Flags, Order
 from plimsoll.study.rules import MARKET, Guard, Rule
 
-NOW: Final = 1_900_000_000
-TOKEN: Final = 10**6  # units of the settlement asset
-TOKEN_WAD: Final = WAD // TOKEN
 KEEPER: Final = f"0x{0xEE9:040x}"
 FOREVER: Final = 4_000_000_000
 ALL_BUCKETS: Final = 1_000
-FEES_PPM: Final = 700  # maker and taker together
-
-TERMS: Final = Terms(
-    oi_cap_wad=10**9 * WAD,
-    min_notional_wad=10 * WAD,
-    taker_fee_ppm=500,
-    maker_fee_ppm=200,
-    band_ppm=50_000,
-    max_class=4,
-    thresholds_wad=(0, 2 * 10**6 * WAD, 10**7 * WAD),
-    im_ppm=(50_000, 100_000, 200_000),
-    mm_ppm=(25_000, 50_000, 100_000),
-    funding_base_ppb=0,
-    funding_cap_ppb=4_000_000,
-    premium_volume_wad=1_000 * WAD,
-)
-AUCTION: Final = AuctionParams(5_000, 30_000, 1_800, 1_200_000, 5_000, 10_000)
-_ADDRESSES: Final = (
-    "custody junior senior waterfall clearinghouse exchange liquidator timelock deployer"
-)
+FEES_PPM: Final = TERMS.maker_fee_ppm + TERMS.taker_fee_ppm
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,36 +36,9 @@ class Seat:
     entry: int = 0
 
 
-def _vault(address: str, assets: int) -> Vault:
-    """An insurance vault with `assets` wad."""
-    units = assets // TOKEN_WAD
-    return Vault(address, address, False, 14 * 86_400, units, units * TOKEN)
-
-
 def new_world(price: int, junior: int, senior: int, seats: Sequence[Seat]) -> World:
     """A priced market, two funded vaults, and the accounts with their positions."""
-    addresses = {name: f"0x{i:040x}" for i, name in enumerate(_ADDRESSES.split(), 1)}
-    world = World(
-        now=NOW,
-        block=1,
-        markets={
-            MARKET: Market(
-                terms=TERMS,
-                feeds=[Feed(price // 10**10, NOW)],
-                rules=FeedRules((86_400,), 1, 20_000),
-                mark_wad=price,
-                priced=True,
-                block=1,
-                time=NOW,
-            )
-        },
-        custody=Custody(),
-        junior=_vault(addresses["junior"], junior),
-        senior=_vault(addresses["senior"], senior),
-        waterfall=Waterfall({3: 500_000, 4: 500_000}, {3: 500_000, 4: 500_000}, 10_000),
-        params=AUCTION,
-        addresses=addresses,
-    )
+    world = market_world(price, junior, senior)
     for seat in seats:
         cash = seat.collateral * FINE - seat.size * seat.entry // WAD * FINE
         world.accounts[seat.account] = Account(cash_fine=cash)
@@ -112,14 +46,7 @@ def new_world(price: int, junior: int, senior: int, seats: Sequence[Seat]) -> Wo
             notional = abs(seat.size) * price // WAD
             rank = margin.margins(TERMS, notional, 0)[2]
             positions.change(world, seat.account, MARKET, seat.size * FINE, seat.entry * FINE, rank)
-    claims = sum(account.cash_fine for account in world.accounts.values()) // FINE
-    world.custody.claims = world.custody.backing = claims
-    for name, assets in (
-        ("custody", claims // TOKEN_WAD),
-        ("junior", world.junior.assets_tokens),
-        ("senior", world.senior.assets_tokens),
-    ):
-        world.tokens[addresses[name]] = assets
+    back_claims(world)
     return world
 
 

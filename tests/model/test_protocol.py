@@ -187,7 +187,7 @@ def upset(world):
         vault.allowances.clear()
     books = world.waterfall
     books.concession_budget_ppm += 1
-    for name in snapshot._WATERFALL_DICTS:
+    for name in snapshot.WATERFALL_DICTS:
         getattr(books, name).clear()
     world.auctions.clear()
     world.main_lane.clear()

@@ -35,6 +35,15 @@ def test_decide__any_prices__as_the_model(harness, prices, quorum, deviation_ppm
     assert tuple(lowest <= p <= highest for p in prices) == expected.kept
 
 
+def test_decide__bounds_between_two_wei__lie_inwards(harness):
+    middle = 100 * WAD + 1  # a hundredth of it is no whole wei
+    assert plain(harness.decide([middle - WAD, middle, middle + WAD], 3, 10_000))[1] is True
+    for outlier in (middle - WAD - 1, middle + WAD + 1):
+        got, ok, lowest, highest = harness.decide([middle, middle, outlier], 3, 10_000)
+        assert (got, ok) == (0, False)
+        assert (lowest, highest) == (middle - WAD, middle + WAD)
+
+
 @given(prices=prices, quorum=st.integers(1, 5), deviation_ppm=deviation, data=st.data())
 def test_decide__order_of_feeds__does_not_matter(harness, prices, quorum, deviation_ppm, data):
     shuffled = data.draw(st.permutations(prices))

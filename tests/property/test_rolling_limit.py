@@ -18,6 +18,7 @@ from tests.support.lone_contract import deploy_alone
 DAY_S = 86_400
 STEP_S = 14_400
 LONGEST_S = DAY_S + STEP_S
+GROUP_S = 3 * STEP_S  # marks of one word
 WAD = 10**18
 RATE_MAX = 2**80 - 1
 ADD, TAKE_BACK, RE_STORE = range(3)
@@ -171,3 +172,37 @@ def test_add__above_a_lane__reverts(fresh):
         fresh.write("add", 1)
     assert fresh.read(time, "used") == RATE_MAX * (LONGEST_S - 1)
     fresh.chain.revert(start)
+
+
+@pytest.mark.parametrize("later", [0, 1])
+def test_used__word_of_passed_marks_left_alone__does_not_count_again_for_two_centuries(
+    fresh, later
+):
+    """Its 16 bits tell three marks from those that share its word 36 hours later, and so on."""
+    start = fresh.chain.snapshot()
+    time = (fresh.chain.timestamp() // GROUP_S + 1 + later) * GROUP_S
+    fresh.chain.set_next_timestamp(time)
+    fresh.write("add", WAD)
+    assert fresh.read(time, "used") >= WAD
+    # where it would if one of the 16 were missing
+    bits = [way << bit for bit in range(16) for way in (1, -1)]
+    for groups in (bit + (wrap << 16) for bit in bits for wrap in range(3)):
+        if groups > 0 and groups % 3 == 0:
+            assert fresh.read(time + groups * GROUP_S, "used") == 0, groups
+    fresh.chain.revert(start)
+
+
+@pytest.mark.parametrize("start_s", [0, 1, 7_200, STEP_S - 1])
+def test_add_down__at_any_time__counts_no_more_than_a_line_of_24_hours(fresh, start_s):
+    """What widens a limit must not widen it for longer than a day."""
+    snapshot = fresh.chain.snapshot()
+    time = (fresh.chain.timestamp() // STEP_S + 1) * STEP_S + start_s
+    fresh.chain.set_next_timestamp(time)
+    amount = 10**6 * WAD
+    fresh.write("add_down", amount)
+    assert amount - DAY_S <= fresh.read(time, "used") <= amount
+    for passed in range(0, DAY_S + 1, 600):
+        used = fresh.read(time + passed, "used")
+        assert used <= amount * (DAY_S - passed) // DAY_S
+        assert used >= amount * (DAY_S - STEP_S - passed) // (DAY_S - STEP_S) - DAY_S
+    fresh.chain.revert(snapshot)

@@ -177,6 +177,19 @@ def test_take__bankrupt__pays_nothing_and_gives_the_whole_leg(formula):
         assert terms[:3] == (0, 0, size)
 
 
+def test_take__equity_of_a_wei__restores_margin_where_nothing_at_all_gives_the_leg(formula):
+    # margin of the leg is 15,000, and at the marginal rate of 10 % the account sheds 150,000
+    leg = Leg(2_000 * WAD, 100 * WAD, ((0, 50_000), (100_000 * WAD, 100_000)))
+    mm = leg.margin(leg.size)
+
+    def largest(equity: int) -> int:
+        rate, size = leg.rate_ppm(), leg.size
+        return formula(equity, mm, mm, size, leg.mark, rate, 30_000, 5_000, 1_200_000, 100 * WAD)[2]
+
+    assert largest(0) == 2_000 * WAD
+    assert 0 <= largest(1) - 1_500 * WAD <= 1
+
+
 def test_take__legs_of_a_few_wei__terms_never_fail(formula):
     draw = random.Random(5)
     for _ in range(2_000):

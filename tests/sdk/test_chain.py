@@ -90,6 +90,15 @@ def test_anvil__default_options__are_what_the_chain_has(rpc: Rpc) -> None:
     assert rpc.call("anvil_nodeInfo")["hardFork"].lower() == options.hardfork
 
 
+def test_anvil__leaving_the_block__takes_old_states_along() -> None:
+    """By itself Anvil keeps them in the home folder for ever: gigabytes after some test runs."""
+    with AnvilProcess() as anvil:
+        folder = Path(anvil.states_folder)
+        anvil.rpc.mine(700)
+        assert folder.is_dir()
+    assert not folder.exists()
+
+
 def test_anvil__leaving_the_block__stops_the_process() -> None:
     with AnvilProcess(options=AnvilOptions(accounts=3, genesis_timestamp=1_700_000_000)) as anvil:
         assert anvil.rpc.timestamp() == 1_700_000_000

@@ -11,6 +11,7 @@ import pytest
 
 from plimsoll import artifacts
 from plimsoll.errors import InputError
+from plimsoll.model.example import AUCTION
 from plimsoll.model.state import FINE, WAD
 from plimsoll.study.cast import draw
 from plimsoll.study.measure import gain, summary, waits
@@ -27,7 +28,7 @@ from plimsoll.study.rules import (
     RULES,
     Rule,
 )
-from plimsoll.study.venue import AUCTION, FEES_PPM, Seat, Venue, new_world
+from plimsoll.study.venue import FEES_PPM, Seat, Venue, new_world
 from scripts import study_exits
 
 SEED = 1

@@ -127,9 +127,9 @@ class BareLedger:
 
     # --- storage ------------------------------------------------------------------------
 
-    def word(self, variable: str, *keys: int) -> int:
+    def word(self, variable: str, *keys: int, offset: int = 0) -> int:
         """A stored word, by its full name and the keys of the mapping."""
-        slot = slot_of("Clearinghouse", variable, *keys)
+        slot = slot_of("Clearinghouse", variable, *keys) + offset
         return int(
             self.rpc.call("eth_getStorageAt", [self.ledger.address, hex(slot), "latest"]), 16
         )

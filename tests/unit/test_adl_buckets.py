@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from plimsoll.chain import AnvilProcess
 from plimsoll.chain.rpc import transaction
+from plimsoll.contract import Contract
+from plimsoll.loss_weights import SHARES, Weight, pack
 from tests.support.adl_twin import Twin
 from tests.support.bare_ledger import WAD, BareLedger, market_config
 from tests.support.eager_ledger import TICK_SHIFT, encode_entry, worse_edge
@@ -70,6 +74,15 @@ class Scene:
     def bucket(self):
         """Head of the winners' queue."""
         return self.twin.chain.ledger.read("adl_queue", 1, self.sign > 0, 1)[0]
+
+
+def list_market_to_the_wei(ledger: BareLedger) -> Contract:
+    """Market 2 at the same mark; returns its feed, which has 18 decimals."""
+    feed = ledger.deploy("TestFeed", 18, MARK)
+    source = (feed.address, 86_400, 2 * 86_400)
+    ledger.oracle.write(ledger.owner, "set_market", 2, [source], 1, 50_000)
+    ledger.send(ledger.owner, "list_market", 2, market_config())
+    return feed
 
 
 # --- rolls --------------------------------------------------------------------------------------
@@ -198,6 +211,60 @@ def test_haircut__in_full__leaves_nothing_to_take(twin, sign):
     assert abs(twin.chain.health(scene.winners[0])["equity"] - after) < 10**6
 
 
+@SIDES
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_haircut__mark_at_the_moved_worst_entry_and_a_wei_beyond__charges_only_beyond(
+    ledger, sign, beyond
+):
+    with ledger.rpc.undone():
+        feed = list_market_to_the_wei(ledger)
+        winner, first, second = (ledger.account(index) for index in range(3))
+        for account in (winner, first, second):
+            ledger.fund(account, RICH)
+        for loser in (first, second):
+            ledger.trade(loser, winner, sign * 10 * WAD, MARK, 2)
+
+        def charged_at(price: int, loser: int) -> list[Any]:
+            feed.write(ledger.owner, "set_answer", price)
+            ledger.poke(2)
+            ledger.set_equity(loser, -WAD)
+            ledger.send(ledger.liquidator, "set_started", loser, True)
+            weights = pack([Weight(2, sign > 0, SHARES)])  # the loser's side
+            ledger.send(ledger.liquidator, "adl_begin", loser, 0, weights)
+            receipt = ledger.send(ledger.liquidator, "adl_step", 1_000)
+            return [e for e in ledger.ledger.events(receipt) if e.name == "BucketHaircut"]
+
+        mark = MARK + sign * MARK // 10
+        (haircut,) = charged_at(mark, first)
+        worst = ledger.word("ledger.bucket_words", haircut["key"], offset=4)
+        entry = ledger.leg(winner, 2)["entry"]
+        assert sign * entry < sign * worst < sign * mark  # whoever came in here has not won yet
+        assert len(charged_at(worst + sign * beyond, second)) == beyond
+
+
+@SIDES
+def test_haircut__winners_at_neighbouring_ticks__nobody_is_passed_over(ledger, sign):
+    with ledger.rpc.undone():
+        winners, loser = [ledger.account(index) for index in range(3)], ledger.account(3)
+        for account in (*winners, loser):
+            ledger.fund(account, RICH)
+        ticks = []
+        for step, account in enumerate(winners):
+            price = MARK - sign * step * 2**60  # so wide is a tick at 100
+            ticks.append(encode_entry(price, sign > 0) >> TICK_SHIFT)
+            ledger.trade(loser, account, sign * 10 * WAD, price)
+        assert ticks == [ticks[0] - sign * step for step in range(3)]
+        ledger.set_price(MARK + sign * MARK // 10)
+        ledger.poke()
+        ledger.set_equity(loser, -WAD)
+        ledger.send(ledger.liquidator, "set_started", loser, True)
+        weights = pack([Weight(1, sign > 0, SHARES)])
+        ledger.send(ledger.liquidator, "adl_begin", loser, 0, weights)
+        receipt = ledger.send(ledger.liquidator, "adl_step", 1_000)
+        names = [event.name for event in ledger.ledger.events(receipt)]
+        assert names.count("BucketHaircut") == names.count("BucketRematched") == 3
+
+
 # --- members far behind -------------------------------------------------------------------------
 
 
@@ -255,10 +322,7 @@ def test_member__more_than_eight_epochs_behind__syncs_first(twin, sign):
 def test_queue__equal_scores__the_higher_class_goes_first(ledger, sign):
     """At a mark on the very edge of a tick all classes of that tick score 0."""
     with ledger.rpc.undone():
-        feed = ledger.deploy("TestFeed", 18, MARK)
-        source = (feed.address, 86_400, 2 * 86_400)
-        ledger.oracle.write(ledger.owner, "set_market", 2, [source], 1, 50_000)
-        ledger.send(ledger.owner, "list_market", 2, market_config())
+        feed = list_market_to_the_wei(ledger)
         careful, bold, loser = (
             ledger.account_of(ledger.trader),
             ledger.account(1),

@@ -245,6 +245,16 @@ def test_trade__premium_volume_beyond_its_field__reverts(ledger, long, short):
     ledger.trade(short, long, WAD, MARK, flags=4 | BLOCK)
 
 
+def test_trade__premium_volume__counts_whole_micro_units_only(ledger, long, short):
+    mark = MARK + 10**10
+    ledger.set_price(mark)
+    size = MARK + 10**10 - 1
+    assert -size * mark % 10**30 == 10**10  # less than a wei below a whole micro unit
+    ledger.trade(short, long, size, mark)
+    volume = ledger.word("ledger.market_clock", 1) >> 80 & 2**72 - 1
+    assert volume == size * mark // 10**30
+
+
 def test_funding_payment__is_size_times_index_change_to_the_wei(ledger, long, short):
     """A position of an odd size: floor(s * (K_now - k)), with k one ulp against the holder."""
     size = 7_777_777_777_777_777_777

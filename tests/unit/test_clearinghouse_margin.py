@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 
 from plimsoll.chain import AnvilProcess
@@ -12,6 +14,7 @@ from tests.support.margin_model import LEVERAGES, MarginModel, value
 MARK = 100 * WAD
 MODEL = MarginModel(BRACKETS, max_class=4)
 RICH = 10**8 * WAD
+RAY = 10**27
 # notional around the brackets' thresholds (1 and 5 million) and where classes end
 SIZES = (
     WAD,
@@ -103,6 +106,20 @@ def test_leg__increase_past_a_bracket__lowers_the_class(ledger, counterparty, tr
     assert ledger.leg(trader)["leverage_class"] == MODEL.margins(30_000 * WAD, MARK).leverage_class
     ledger.trade(counterparty, trader, -29_000 * WAD, MARK)
     assert ledger.leg(trader)["leverage_class"] == 3  # reductions keep it
+
+
+def test_leg__more_epochs_behind_than_one_call_follows__refused(ledger, counterparty, trader):
+    ledger.trade(counterparty, trader, 100 * WAD, MARK)
+    head = ledger.word("ledger.position_words", trader, 1)
+    key = 1 << 17 | 1 << 16 | head >> 160 & 2**16 - 1
+    shares = ledger.word("ledger.bucket_words", key)
+    for epoch, refused in ((8, False), (9, True)):
+        # the bucket has seen ADL: P = a = 1, and so many epochs, of which nothing was left
+        ledger.set_word(shares | 1 << 240, "ledger.bucket_words", key)
+        ledger.set_word(RAY | RAY << 96 | epoch << 192, "ledger.bucket_words", key, offset=1)
+        for view in (ledger.leg, ledger.health):
+            with reverts("adl: sync first") if refused else nullcontext():
+                view(trader)
 
 
 def test_leg__flat__is_empty(ledger, trader):

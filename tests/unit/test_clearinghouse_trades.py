@@ -154,6 +154,15 @@ def test_trade__increase__averages_the_entry_against_the_holder(ledger, maker, t
     assert ledger.leg(taker)["entry"] == decode_entry(encode_entry(average, sign > 0))
 
 
+def test_trade__increase__mean_half_a_wei_above_an_entry__long_gets_the_next(ledger, maker, taker):
+    price = 100 * WAD >> 33 << 33  # entries near 100 lie 2**33 wei apart
+    ledger.trade(maker, taker, 2 * WAD, price)
+    assert ledger.leg(maker)["entry"] == ledger.leg(taker)["entry"] == price
+    ledger.trade(maker, taker, 2 * WAD, price + 1)
+    assert ledger.leg(taker)["entry"] == price + 2**33
+    assert ledger.leg(maker)["entry"] == price
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 def test_trade__reduction__keeps_entry_and_class(ledger, maker, taker, sign):
     ledger.trade(maker, taker, sign * 3 * WAD, 100 * WAD)
@@ -181,6 +190,8 @@ def test_trade__close__leaves_nothing_behind(ledger, maker, taker):
     for account in (maker, taker):
         assert ledger.ledger.read("markets_of", account) == []
         assert ledger.leg(account)["size"] == 0
+        words = [ledger.word("ledger.position_words", account, 1, offset=n) for n in (0, 1)]
+        assert words == [0, 0]
     assert ledger.ledger.read("open_interest", 1) == (0, 0)
     for long in (True, False):
         assert ledger.ledger.read("adl_queue", 1, long, 64) == []
@@ -291,6 +302,20 @@ def test_trade__account_under_liquidation__may_only_reduce(ledger, maker, taker,
 def bucket_key(ledger, account: int) -> int:
     head = ledger.word("ledger.position_words", account, 1)
     return 1 << 17 | (head >> 179 & 1) << 16 | head >> 160 & 2**16 - 1
+
+
+@pytest.mark.parametrize(
+    ("size", "reason"),
+    [(2**120, "position: too large"), (2**120 - 1, "fees: sweep first")],
+)
+def test_trade__size_beyond_its_field_and_just_within__is_named_before_what_follows(
+    ledger, maker, taker, size, reason
+):
+    ledger.set_price(WAD // 2)
+    for account in (maker, taker):
+        ledger.set_cash(account, 2**125)
+    with reverts(reason):
+        ledger.trade(maker, taker, size, WAD // 2)
 
 
 @pytest.mark.parametrize(

@@ -259,6 +259,20 @@ def test_receive_fees__raises_the_price_for_all(world, vault, saver, other_saver
     assert_counted(world, vault)
 
 
+def test_convert__off_par__rounds_down_both_ways(world, vault, saver, other_saver):
+    world.invest(world.junior, accounts[0], 99 * world.unit)
+    world.invest(vault, saver, 99 * world.unit)
+    earn_senior(world, other_saver, 10 * world.unit)
+    # a share that is none and a token unit that is none count, too
+    shares, assets = vault.totalSupply() + PAR, vault.totalAssets() + 1
+    for amount in (1, 7, 999_999):
+        assert amount * shares % assets
+        assert vault.convertToShares(amount) == amount * shares // assets
+        held = amount * PAR + 1
+        assert held * assets % shares
+        assert vault.convertToAssets(held) == held * assets // shares
+
+
 def test_receive_fees__emits(world, saver):
     account = world.deposit(saver, 10 * world.unit)
     world.ledger.charge(account, 2 * WAD, 0, {"from": saver})

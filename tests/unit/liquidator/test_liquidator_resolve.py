@@ -14,6 +14,7 @@ from tests.support.liquidation_world import (
     account_of,
     move_mark_to_equity,
     places,
+    set_params,
     started,
 )
 
@@ -42,6 +43,15 @@ def test_resolve__solvent__rematches_until_kappa(world, engine, account, keeper)
     equity, _, mm, *_ = world.ledger.health(account)
     assert 0 <= equity * PPM - mm * 1_200_000 <= 100 * PPM
     assert "AuctionEnded" in tx.events
+
+
+def test_resolve__equity_of_exactly_zero__is_rematched_at_mark(world, engine, account, keeper):
+    started(world, account, 400 * WAD, keeper)
+    move_mark_to_equity(world, account, 0)
+    chain.mine(timedelta=T)
+    tx = engine.resolve(10, {"from": keeper})
+    assert [event["discount_ppm"] for event in tx.events["Rematched"]] == [0]
+    assert world.ledger.adl_job()[0] == 0
 
 
 def test_resolve__solvent__leg_by_leg(world, engine, account, keeper):
@@ -143,6 +153,18 @@ def test_resolve__order_by_start_time(world, engine, keeper):
     assert ended == owners
 
 
+def test_queue__gives_as_many_places_as_asked_for_and_64_at_most(world, engine, keeper):
+    owners = [account_of(accounts[i]) for i in (5, 6, 7)]
+    for owner in owners:
+        started(world, owner, 400 * WAD, keeper)
+    head, end, *_ = engine.queue_bounds()
+    assert end - head == 3
+    assert list(engine.queue(head, 0)) == []
+    assert list(engine.queue(head, 2)) == owners[:2]
+    assert list(engine.queue(head + 1, 1)) == owners[1:2]
+    assert list(engine.queue(head, 65)) == owners + [0] * 61
+
+
 def test_resolve__cured_on_the_way__removed(world, engine, account, keeper, attacker):
     other = account_of(attacker)
     started(world, other, 400 * WAD, keeper)
@@ -218,3 +240,20 @@ def test_resolve__restarted_auction__runs_a_quarter_again(world, engine, account
         engine.resolve(10, {"from": keeper})
     chain.mine(timestamp=tx.timestamp + T // 4)
     assert engine.resolve(10, {"from": keeper}).return_value is True
+
+
+def test_resolve__restarted_auction__a_quarter_is_whole_seconds_rounded_down(
+    world, engine, account, keeper
+):
+    set_params(world, duration=T + 3)
+    started(world, account, 400 * WAD, keeper)
+    chain.mine(timedelta=2 * T)
+    move_mark_to_equity(world, account, 700 * WAD)
+    engine.touch(account, {"from": keeper})
+    move_mark_to_equity(world, account, 400 * WAD)
+    tx = engine.start(account, {"from": keeper})
+    chain.mine(timestamp=tx.timestamp + T // 4 - 1)
+    with reverts("liquidation: nothing to resolve"):
+        engine.resolve.call(10, {"from": keeper})
+    chain.mine(timestamp=tx.timestamp + T // 4)
+    assert engine.resolve.call(10, {"from": keeper}) is True
