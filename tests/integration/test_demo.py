@@ -165,6 +165,21 @@ def test_lens_buffers__any_market__equal_the_waterfall(stage):
     assert view["exits_blocked"] is False
 
 
+def test_lens_books__equal_custody_ledger_and_both_vaults(stage):
+    client = stage.client
+    view = client.lens.read("books")
+    for name, vault in (("junior", client.junior), ("senior", client.senior)):
+        assert view[f"{name}_assets"] == vault.read("totalAssets")
+        assert view[f"{name}_balance"] == client.token.read("balanceOf", vault.address)
+    assert view["junior_assets"] != view["senior_assets"]
+    assert view["custody"] == client.custody.read("reconciliation")
+    assert view["redemption_rate"] == client.custody.read("redemption_rate")
+    fees = client.clearinghouse.read("fee_balances")
+    assert (view["trading_fees"], view["insurance_fees"]) == fees
+    reserve = int(client.clearinghouse.address, 16) << 96
+    assert view["dust_reserve"] == client.health(reserve)["equity"]
+
+
 # --- the program -----------------------------------------------------------------------
 
 
