@@ -247,13 +247,11 @@ def reserved_total(layer: uint256) -> uint256:
 @view
 def _plan(held: uint256[2], since: uint256, amount: uint256, weights: uint256) -> uint256[2]:
     """
-    @dev What each layer would hold after the old reservation is released and `amount` is asked for. What a layer
-         holds already stays although its limits may have fallen since: a frozen resolve counts on it.
+    @dev What each layer would hold after the old reservation is released and `amount` is asked for.
     """
-    room: uint256 = max(held[0], self._room(JUNIOR_LAYER, held[0], since, weights))
-    junior: uint256 = min(amount, room)
-    room = max(held[1], self._room(SENIOR_LAYER, held[1], since, weights))
-    return [junior, min(amount - junior, room)]
+    junior: uint256 = min(amount, self._room(JUNIOR_LAYER, held[0], since, weights))
+    senior: uint256 = min(amount - junior, self._room(SENIOR_LAYER, held[1], since, weights))
+    return [junior, senior]
 
 
 @internal

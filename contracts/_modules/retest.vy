@@ -10,7 +10,6 @@ from interfaces import IClearinghouse
 from interfaces import ILiquidator
 
 # modules
-from contracts._lib import dust
 from contracts._modules import auctions
 from contracts._modules import neighbours
 from contracts._modules import resolve_queue
@@ -73,10 +72,7 @@ def _finish(account: uint256, record: auctions.Record) -> uint256:
         extcall neighbours.CLEARINGHOUSE.sync(account, market)
     health: IClearinghouse.Health = neighbours._health(account)
     loss: uint256 = convert(-health.cash, uint256)
-    held: uint256[4] = staticcall neighbours.WATERFALL.reservation(account)
-    if loss > held[0] + held[1] + held[2] + held[3] + dust.COVER_MAX:
-        # but for rounding, what was reserved is what is drawn
-        self._reserve(account, loss)
+    self._reserve(account, loss)
     covered: uint256 = extcall neighbours.WATERFALL.draw(account, loss, auctions._weights[account])
     shortfall: uint256 = extcall neighbours.CLEARINGHOUSE.cover(account, covered)
     if shortfall != 0:

@@ -12,16 +12,7 @@ from typing import Final
 
 from plimsoll.model import auctions, custody, lanes, margin, positions, registry, waterfall
 from plimsoll.model.margin import Health
-from plimsoll.model.state import (
-    CASH_BOUND_WAD,
-    DUST_COVER_WAD,
-    FINE,
-    PPM,
-    SIZE_BOUND_WAD,
-    Auction,
-    World,
-    require,
-)
+from plimsoll.model.state import CASH_BOUND_WAD, FINE, PPM, SIZE_BOUND_WAD, Auction, World, require
 
 CLOSE_FINE: Final = CASH_BOUND_WAD * FINE
 
@@ -119,10 +110,7 @@ def _finish(world: World, account: int, auction: Auction) -> int:
     for market in world.account(account).markets:
         positions.sync(world, account, market)
     loss = max(0, -(margin.health(world, account).cash_fine // FINE))
-    # but for rounding, what was reserved is what is drawn
-    rest = loss - sum(waterfall.reservation(world, account)) - DUST_COVER_WAD - 1
-    if world.decide("retest: reserved", rest, CASH_BOUND_WAD):
-        reserve(world, account, loss)
+    reserve(world, account, loss)
     covered = waterfall.draw(world, account, loss, auction.weights)
     shortfall = registry.cover(world, account, covered)
     if shortfall != 0:

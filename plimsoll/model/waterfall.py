@@ -237,14 +237,10 @@ def _shifted(world: World, amounts: Rolling, end: int, change: int) -> Rolling:
 
 
 def _plan(world: World, old: Reservation, amount: int, weights: int) -> tuple[int, int]:
-    """What junior and senior would hold instead of the old reservation.
-
-    What a layer holds already stays, although its limits may have fallen since.
-    """
-    free = max(old.junior, room(world, JUNIOR, old.junior, old.since, weights))
-    junior = min(amount, free)
-    free = max(old.senior, room(world, SENIOR, old.senior, old.since, weights))
-    return junior, min(amount - junior, free)
+    """What junior and senior would hold instead of the old reservation."""
+    junior = min(amount, room(world, JUNIOR, old.junior, old.since, weights))
+    senior = min(amount - junior, room(world, SENIOR, old.senior, old.since, weights))
+    return junior, senior
 
 
 def _recount(

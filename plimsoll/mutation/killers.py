@@ -47,6 +47,7 @@ TESTS: Final[dict[str, tuple[str, ...]]] = {
     "adl_queue": (*_VIEWS, *_ADL),
     "adl_resolve": _ADL,
     "agents": _ORDERS,
+    "dust": (*_ADL, *_AUCTION),
     "auctions": _AUCTION,
     "engines": (*_REGISTRY, *_MARGIN),
     "flat_bucket": (*_TRADES, *_INDEX),

@@ -58,7 +58,7 @@ def fee_from_nowhere(trial: Trial, step: Step, undo: Undo) -> Broken:
 def size_from_nowhere(_: Trial, step: Step, undo: Undo) -> Broken:
     for leg in step.world.positions.values():
         if step.name == "settle_one" and step.events and leg.size_fine:
-            set_for_now(leg, "size_fine", leg.size_fine + 10**6 * FINE, undo)
+            set_for_now(leg, "size_fine", leg.size_fine + 10**8 * FINE, undo)
             return step
     return None
 

@@ -16,7 +16,7 @@ from plimsoll.fuzz.invariants.events import (
     ShortfallBooked,
     Taken,
 )
-from plimsoll.fuzz.invariants.step import CASH_FINE, RESERVATIONS, Step
+from plimsoll.fuzz.invariants.step import CASH_FINE, Step
 from plimsoll.model.state import CASH_BOUND_WAD, PPM, RAY, Rolling, World
 
 JUNIOR, SENIOR = 3, 4
@@ -128,13 +128,10 @@ def _layers(
     unit = _UNIT_WAD * RAY // _rate(step)
     slack = 4 * unit * (1 + _SHARES // min(shares.values(), default=_SHARES)) + 2 * _CASH
     left = missing + given[JUNIOR] + given[SENIOR]
-    old = step.before.waterfall[1][RESERVATIONS].get(account)
-    # what a layer held before stays, though its limits may have fallen since
-    stood = {JUNIOR: old.junior, SENIOR: old.senior} if old else {JUNIOR: 0, SENIOR: 0}
     for layer in (JUNIOR, SENIOR):
         rooms = _rooms(step, layer, shares, given[layer])
         left -= given[layer]
-        if given[layer] > stood[layer] + _CASH and min(rooms[1:]) < -slack:
+        if given[layer] > _CASH and min(rooms[1:]) < -slack:
             return f"I-10 limit: layer {layer} gave {given[layer]}, {-min(rooms[1:])} above it"
         if left > _CASH and min(rooms) > slack:
             number = "I-23 shortfall" if finished and missing else "I-25 order"

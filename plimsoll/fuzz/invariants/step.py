@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from plimsoll.fuzz.invariants.events import Event
 from plimsoll.fuzz.probe import State
-from plimsoll.model.snapshot import WATERFALL_DICTS, Snapshot
+from plimsoll.model.snapshot import Snapshot
 from plimsoll.model.state import CASH_BOUND_WAD, FINE, RAY, SIZE_BOUND_WAD, WAD, Market, World
 
 CASH_FINE: Final = CASH_BOUND_WAD * FINE
@@ -23,7 +23,6 @@ _FUNDING: Final = _MARKET_FIELDS.index("funding_index_ray")
 
 # places of the attributes in the tuples of a snapshot
 CASH, OPEN_IN = 0, 1  # of an account
-RESERVATIONS: Final = WATERFALL_DICTS.index("reservations")  # of the waterfall's dicts
 SIZE, ENTRY, _, CLASS, TICK, LONG, _ = range(7)  # of a position
 
 
