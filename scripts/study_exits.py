@@ -61,8 +61,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def percent(value: float, digits: int = 1) -> str:
-    """A part as a percentage."""
-    return f"{value * 100:.{digits}f}"
+    """A part as a percentage. Nothing is written as 0.0, never as -0.0."""
+    return f"{round(value * 100, digits) + 0.0:.{digits}f}"
 
 
 # --- tables ---------------------------------------------------------------------------------

@@ -181,6 +181,7 @@ class Campaign:
             return result(Status.EQUIVALENT)
         if trees.too_large(codes, self._immutables):
             return result(Status.TOO_LARGE)
+        broken: Result | None = None  # the killer itself failed: the next ones may still tell
         for stage, killer, expected_s in self._killers(path.stem):
             limit_s = max(LEAST_LIMIT_S, LIMIT_FACTOR * expected_s)
             verdict = run_killer(killer, tree, limit_s)
@@ -189,9 +190,10 @@ class Campaign:
                 continue
             if verdict.code is None:
                 return result(Status.TIMEOUT, verdict, stage)
-            found = verdict.code in killer.codes
-            return result(Status.KILLED if found else Status.BROKEN, verdict, stage)
-        return result(Status.SURVIVED)
+            if verdict.found:
+                return result(Status.KILLED, verdict, stage)
+            broken = result(Status.BROKEN, verdict, stage)
+        return broken or result(Status.SURVIVED)
 
     def _killers(self, module: str) -> Iterator[tuple[str, Killer, float]]:
         """Stage, killer and the seconds it takes on the original."""

@@ -15,7 +15,7 @@ from typing import Final
 
 import psutil  # type: ignore[import-untyped]
 
-from plimsoll.errors import ConfigError
+from plimsoll.errors import ConfigError, ContractReverted
 
 _ADL: Final = ("unit/test_adl_buckets.py", "unit/test_adl_engine.py")
 _AUCTION: Final = ("unit/liquidator",)
@@ -98,8 +98,15 @@ class Killer:
 
     name: str
     command: tuple[str, ...]
-    codes: range = range(1, 2)
+    codes: frozenset[int] = frozenset({1})
     """Exit codes that say it found something."""
+    verdict: str = ""
+    """How the line begins without which exit code 1 is a crash of the killer itself."""
+
+    def found(self, code: int, output: str) -> bool:
+        """Did it find something, or break?"""
+        told = any(line.startswith(self.verdict) for line in output.splitlines())
+        return code in self.codes and (code != 1 or told or not self.verdict)
 
 
 @dataclass(frozen=True)
@@ -111,14 +118,16 @@ class Verdict:
     seconds: float
     by: str = ""
     message: str = ""
+    found: bool = False
+    """It failed because it found something, not because it broke."""
 
 
 def fuzz_killer(steps: int, seed: int) -> Killer:
     """A short random walk in process: model against contracts, all invariants."""
     options = ("--steps", str(steps), "--seed", str(seed), "--jobs", "1", "--shrink", "0")
     command = (sys.executable, "-m", "scripts.fuzz", *options, "--quiet")
-    # where the protocol does not even open, the command leaves with that error's own code
-    return Killer("fuzz", command, range(1, 128))
+    # where a call of the opening reverts, the command leaves with that error's own code
+    return Killer("fuzz", command, frozenset({1, ContractReverted.exit_code}), _VIOLATION)
 
 
 def pytest_killer(name: str, files: Sequence[str]) -> Killer:
@@ -156,7 +165,8 @@ def run_killer(killer: Killer, tree: Path, limit_s: float) -> Verdict:
     if process.returncode == 0:
         return Verdict(0, seconds)
     by, message = _reason(killer, output)
-    return Verdict(process.returncode, seconds, by, message)
+    found = killer.found(process.returncode, output)
+    return Verdict(process.returncode, seconds, by, message, found)
 
 
 def files_of(module: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import io
 import sys
 import tokenize
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,15 @@ from plimsoll.mutation import report, trees
 from plimsoll.mutation.campaign import refusal, still_to_do
 from plimsoll.mutation.choice import choose
 from plimsoll.mutation.faults import OPERATORS, Fault, all_faults, faults_of
-from plimsoll.mutation.killers import FLOWS, TESTS, Killer, files_of, in_order_of_price, run_killer
+from plimsoll.mutation.killers import (
+    FLOWS,
+    TESTS,
+    Killer,
+    files_of,
+    fuzz_killer,
+    in_order_of_price,
+    run_killer,
+)
 from plimsoll.mutation.results import Result, ResultFile, Score, Status, score
 from plimsoll.mutation.sources import Source, function_names, read_sources
 from scripts import mutate
@@ -306,6 +315,10 @@ def killer_that(script: str) -> Killer:
     return Killer("unit", (sys.executable, "-c", script))
 
 
+def fuzz_that(script: str) -> Killer:
+    return replace(fuzz_killer(steps=1, seed=1), command=killer_that(script).command)
+
+
 def test_run_killer__passes__nothing_found(tmp_path):
     verdict = run_killer(killer_that("print('I-03 holds')"), tmp_path, 30)
     assert (verdict.code, verdict.by) == (0, "")
@@ -314,16 +327,22 @@ def test_run_killer__passes__nothing_found(tmp_path):
 def test_run_killer__test_fails__named_with_its_invariant(tmp_path):
     line = "FAILED tests/unit/test_x.py::test_a[1 - b] - AssertionError: I-05: sides differ"
     verdict = run_killer(killer_that(f"print({line!r}); exit(1)"), tmp_path, 30)
-    assert verdict.code == 1
+    assert (verdict.code, verdict.found) == (1, True)
     assert verdict.by.startswith("tests/unit/test_x.py::test_a[1")
     assert "I-05" in verdict.message
 
 
 def test_run_killer__fuzz_finds_a_violation__named_by_number(tmp_path):
     script = "print('VIOLATION step 7: I-04 rho is 2\\n -> make fuzz CASE=x'); exit(1)"
-    killer = Killer("fuzz", killer_that(script).command)
-    verdict = run_killer(killer, tmp_path, 30)
+    verdict = run_killer(fuzz_that(script), tmp_path, 30)
     assert (verdict.by, verdict.message) == ("fuzz I-04", "step 7: I-04 rho is 2")
+    assert verdict.found
+
+
+def test_run_killer__fuzz_breaks__nothing_found(tmp_path):
+    assert not run_killer(fuzz_that("raise OSError(28, 'no space left')"), tmp_path, 30).found
+    assert not run_killer(fuzz_that("exit(2)"), tmp_path, 30).found
+    assert run_killer(fuzz_that("exit(5)"), tmp_path, 30).found  # the opening reverted
 
 
 def test_run_killer__too_slow__ended(tmp_path):
