@@ -191,7 +191,7 @@ def _deleveraged(step: Step, resolve: Resolve, logged: _Logged, due: dict[int, i
                     return f"I-16 size: {account:#x} lost {closed} fine of market {market}"
                 rest -= closed * price // WAD
                 slack += 2 * SIZE_FINE * (1 + price // WAD)
-            if charged and leg[SIZE] and _key(market, leg) in charged:
+            if leg[SIZE] and charged & _keys(step, account, market, leg):
                 mark, eta = resolve.marks[market], resolve.etas[market]
                 gain = max(leg[SIZE] * (mark * FINE - leg[ENTRY]) // (WAD * FINE), 0)
                 rest += gain * eta // RAY
@@ -203,6 +203,8 @@ def _deleveraged(step: Step, resolve: Resolve, logged: _Logged, due: dict[int, i
     return None
 
 
-def _key(market: int, leg: tuple[int, ...]) -> int:
-    """The bucket a saved position stands in."""
-    return market << 17 | leg[LONG] << 16 | leg[CLASS] << 13 | leg[TICK]
+def _keys(step: Step, account: int, market: int, leg: tuple[int, ...]) -> set[int]:
+    """The bucket a saved position stands in, and the one a touch in this call has put it in."""
+    side = market << 17 | leg[LONG] << 16
+    now = step.world.positions[account, market]
+    return {side | leg[CLASS] << 13 | leg[TICK], side | now.leverage_class << 13 | now.tick}
