@@ -35,7 +35,7 @@ def judge(step: Step, weights: dict[int, int]) -> str | None:
         problem = None
         if isinstance(event, Drawn):
             draws.setdefault(event.account, []).append(event)
-            problem = _draw(event)
+            problem = _draw(step, event)
         elif isinstance(event, Finished):
             finished.append(event)
             problem = _finish(step, event, draws.pop(event.account, []))
@@ -53,10 +53,11 @@ def judge(step: Step, weights: dict[int, int]) -> str | None:
     return _deficits(step, asked, finished) or _layers(step, asked, finished, weights)
 
 
-def _draw(event: Drawn) -> str | None:
-    if event.capacity_before - event.capacity_after > event.units + 2 * _UNIT_WAD:
+def _draw(step: Step, event: Drawn) -> str | None:
+    unit = _token_unit(step)
+    if event.capacity_before - event.capacity_after > event.units + 2 * unit:
         return f"I-37 draw: {event} takes more than it pays"
-    if event.units > event.capacity_before + _UNIT_WAD:
+    if event.units > event.capacity_before + unit:
         return f"I-37 draw: {event} pays more than there is"
     return None
 
@@ -125,8 +126,9 @@ def _layers(
         if held is not None:
             given = {JUNIOR: held.junior, SENIOR: held.senior}
     shares = shares_of(weights.get(account, 0))
-    unit = _UNIT_WAD * RAY // _rate(step)
-    slack = 4 * unit * (1 + _SHARES // min(shares.values(), default=_SHARES)) + 2 * _CASH
+    slack = (
+        4 * _token_unit(step) * (1 + _SHARES // min(shares.values(), default=_SHARES)) + 2 * _CASH
+    )
     left = missing + given[JUNIOR] + given[SENIOR]
     for layer in (JUNIOR, SENIOR):
         rooms = _rooms(step, layer, shares, given[layer])
@@ -164,6 +166,11 @@ def _left(world: World, amounts: Rolling | None) -> int:
     if amounts is None:
         return 0
     return sum(rate * max(end - world.now, 0) for end, rate in amounts.rates)
+
+
+def _token_unit(step: Step) -> int:
+    """What one token unit is in claims (wad): the lower the redemption rate, the more."""
+    return -(-_UNIT_WAD * RAY // _rate(step))
 
 
 def _rate(step: Step) -> int:
