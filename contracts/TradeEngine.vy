@@ -263,8 +263,9 @@ def _settle_side(deal: Deal, side: Side) -> Outcome:
         ledger.MICRO,
     )
     started: bool = owner.flags & ledger.STARTED != 0
-    # nothing is opened under liquidation: the loss weights fixed at its start name all its markets and sides
-    assert reduces or not started, "account: under liquidation"
+    # nothing is opened under liquidation: the loss weights fixed at its start name all its markets and sides; and
+    # nothing is taken over, since nobody would look whether the taker's own auction is over
+    assert not started or reduces and not side.opening, "account: under liquidation"
     class_in_force: uint256 = 0
     others: IClearinghouse.Health = empty(IClearinghouse.Health)
     others.equity = owner.cash

@@ -235,8 +235,9 @@ def _settle_side(world: World, deal: _Deal, side: _Side) -> _Outcome:
         reduces or side.opening or deal.notional_wad >= deal.state.terms.min_notional_wad,
         "trade: below least notional",
     )
-    # nothing is opened under liquidation: the loss weights name all its markets and sides
-    require(reduces or not started, "account: under liquidation")
+    # nothing is opened under liquidation: the loss weights name all its markets and sides; nor
+    # taken over: who takes a slice must meet initial margin, so its own auction would be over
+    require(not started or (reduces and not side.opening), "account: under liquidation")
     fee_wad, class_in_force = _checked_fee(world, deal, side, before, after, reduces)
 
     if reduces:

@@ -100,6 +100,16 @@ def test_take__account_itself__reverts(ledger, started):
         ledger.take(account, account, WAD, MARK)
 
 
+def test_take__taker_under_liquidation_who_would_reduce__reverts(ledger, started, taker):
+    """Its own auction, which initial margin would end, would have stayed open."""
+    account = started()
+    ledger.trade(ledger.account(0), taker, -50 * WAD, MARK)
+    ledger.take(account, taker, WAD, MARK)
+    ledger.send(ledger.liquidator, "set_started", taker, True)
+    with reverts("account: under liquidation"):
+        ledger.take(account, taker, WAD, MARK)
+
+
 def test_take__account_not_started__reverts(ledger, started, taker):
     account = started()
     ledger.send(ledger.liquidator, "set_started", account, False)
