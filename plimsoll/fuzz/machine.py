@@ -59,7 +59,7 @@ class _Call:
     now: int
     sender: str
     args: tuple[Any, ...]
-    slices_wad: list[int]  # that the chain cut
+    slices_wad: dict[int, int]  # that the chain cut, by market
     places: tuple[int, int]  # of the queue, that the chain closed and charged
 
 
@@ -301,7 +301,7 @@ class Machine:
             if number:
                 protocol.restore(before)
             world.forced = dict(enumerate(taken))
-            world.sizes_wad = list(call.slices_wad)
+            world.sizes_wad = call.slices_wad
             self._learnt = 0
             problem = self._difference(call, answer, sides)
             if problem is None:

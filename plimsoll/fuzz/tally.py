@@ -129,13 +129,13 @@ class EventCounter:
         tally.paths["re-matches"] += buckets > 0
         return names
 
-    def slices(self, logs: Sequence[tuple[Sequence[bytes], bytes]]) -> list[int]:
-        """Sizes (wad) of the takes and re-matches of solvent accounts in a transaction."""
-        found = []
+    def slices(self, logs: Sequence[tuple[Sequence[bytes], bytes]]) -> dict[int, int]:
+        """Sizes (wad) that a take or a solvent account's re-matches moved, by market."""
+        found = {}
         for topics, data in logs:
             if topics and self._names.get(topics[0]) in _SLICED:
                 size = _word(data, 0)
-                found.append(min(size, 2**256 - size))
+                found[_number(topics[-1])] = min(size, 2**256 - size)
         return found
 
     def saw(self, tally: Tally, bucket: int, epoch: int) -> None:

@@ -210,7 +210,8 @@ def _rematch(world: World, account: int, max_buckets: int) -> bool:
         wanted = takes.restoring(world, health, leg, discount_ppm)
         size_fine = takes.size_worth_fine(world, wanted, leg)
         if size_fine != abs(leg.size_fine):
-            size_fine = world.slice_fine(size_fine, takes.size_bound_wad(wanted, leg))
+            bound_wad = takes.size_bound_wad(wanted, leg)
+            size_fine = world.slice_fine(market, size_fine, bound_wad)
         rematched_fine = deleveraging.rematch(
             world, account, market, size_fine, discount_ppm, max_buckets
         )

@@ -337,7 +337,7 @@ class World:
     forced: dict[int, bool] = field(default_factory=dict)  # close decisions taken the other way
     close: list[str] = field(default_factory=list)  # what this call decided within the bound
     verdicts: list[bool] = field(default_factory=list)  # how it decided each of them
-    sizes_wad: list[int] = field(default_factory=list)  # slices the chain cut, in order
+    sizes_wad: dict[int, int] = field(default_factory=dict)  # by market, slices the chain cut
     closed_places: int = 0  # of the queue, that this call closed in part or whole
     charged_places: int = 0  # that this call charged a haircut
 
@@ -354,16 +354,15 @@ class World:
             self.verdicts.append(verdict)
         return verdict
 
-    def slice_fine(self, size_fine: int, bound_wad: int) -> int:
-        """`size_fine`, or the slice the chain cut if it is within the bound of it.
+    def slice_fine(self, market: int, size_fine: int, bound_wad: int) -> int:
+        """`size_fine`, or the slice the chain cut in the market if it is within the bound of it.
 
         A slice is a quotient of an equity that may be some wei apart, which it multiplies. Whoever
         compares may name the chain's slices in `sizes_wad`, so that the difference stays there.
         """
-        if self.sizes_wad:
-            told = self.sizes_wad.pop(0) * FINE
-            if abs(told - size_fine) <= bound_wad * FINE:
-                return told
+        told_wad = self.sizes_wad.get(market)
+        if told_wad is not None and abs(told_wad * FINE - size_fine) <= bound_wad * FINE:
+            return told_wad * FINE
         return size_fine
 
     def quotient(self, name: str, numerator: int, denominator: int, bound: int) -> int:

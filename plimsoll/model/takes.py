@@ -103,7 +103,7 @@ def take_for(
     require(not retest.is_cured(world, health), "liquidation: cured")
 
     found = terms(world, account, market, health, leg)
-    taken_fine = _slice(world, leg, found, size_wad)
+    taken_fine = _slice(world, market, leg, found, size_wad)
     order = _order(world, account, taker, market, taken_fine, long, found)
     _check_limit(world, order, limit_price_wad)
     after = trading.take(world, order)
@@ -203,13 +203,13 @@ def _value_bound_wad(leg: Leg) -> int:
     return SIZE_BOUND_WAD * leg.mark_wad // WAD
 
 
-def _slice(world: World, leg: Leg, found: Terms, size_wad: int) -> int:
+def _slice(world: World, market: int, leg: Leg, found: Terms, size_wad: int) -> int:
     """What is taken, fine: what was asked for, up to the largest slice."""
     lead = size_wad - found.size_max_fine // FINE
     if world.decide("take: largest slice", lead, found.size_bound_wad):
         if found.size_max_fine == abs(leg.size_fine):
             return found.size_max_fine
-        return world.slice_fine(found.size_max_fine, found.size_bound_wad)
+        return world.slice_fine(market, found.size_max_fine, found.size_bound_wad)
     # 5 % of a leg may differ by a few wei from the chain's
     require(
         world.decide("take: slice too small", size_wad - found.size_min_wad, SIZE_BOUND_WAD),
