@@ -125,7 +125,7 @@ def _close(
     _close_part(world, members, total, total, price_wad)
     positions.close_part(state, place, 0)
     if lead > _SIZE_BOUND_FINE:
-        return lead if members else left, False
+        return lead, False
     if world.decide("re-match: enough", -lead, _SIZE_BOUND_FINE):
         return max(lead, 0), True
     return max(lead, FINE), False

@@ -103,13 +103,13 @@ def test_rematch__few_places_allowed__stops_there(world, buckets):
     assert size(world, ANN) == (4 - buckets) * UNIT
 
 
-def test_rematch__dust_in_front__takes_a_visit_and_nothing_else(world):
+def test_rematch__dust_in_front__takes_a_visit_and_gives_its_wei(world):
     give(world, ANN, 4, 100)
     give(world, BOB, -4, 110)
     started(world, ANN)
     dusty = (False, 4, place(world, BOB)[2] + 9)
     world.markets[MARKET].dust_wad = {dusty: 2}
-    assert rematch(world, ANN, 2, buckets=1) == 0
+    assert rematch(world, ANN, 2, buckets=1) == 2 * FINE
     assert world.markets[MARKET].dust_wad == {}
     assert world.markets[MARKET].epochs == {dusty: Epoch(1)}
     assert rematch(world, ANN, 2, buckets=1) == 2 * UNIT
