@@ -30,7 +30,7 @@ from plimsoll.deployment import claim_folder
 from plimsoll.errors import InputError
 from plimsoll.fuzz.cases import Case, read_case, write_case
 from plimsoll.fuzz.stage import PRICES
-from plimsoll.fuzz.tally import TARGETS, Tally
+from plimsoll.fuzz.tally import CAMPAIGN_STEPS, TARGETS, Tally
 from plimsoll.fuzz.walk import (
     EPISODE_STEPS,
     Found,
@@ -139,8 +139,9 @@ def counted(
 
 
 def scaled_targets(steps: int) -> dict[str, int]:
-    """What so many steps should reach."""
-    return {name: count * steps // 1_000_000 for name, count in TARGETS.items()}
+    """What so many steps should reach; a campaign of a million or more, what is asked of it."""
+    part = min(steps, CAMPAIGN_STEPS)
+    return {name: count * part // CAMPAIGN_STEPS for name, count in TARGETS.items()}
 
 
 def show(console: Console, tally: Tally, seconds: float) -> None:

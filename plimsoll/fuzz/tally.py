@@ -29,6 +29,7 @@ _SOURCES: Final = (
 _LAYERS: Final = {3: "junior", 4: "senior"}
 
 # What a campaign is asked to reach; the number is per million steps.
+CAMPAIGN_STEPS: Final = 1_000_000
 TARGETS: Final = {
     "bankruptcies finished": 20_000,
     "draws on junior": 5_000,
