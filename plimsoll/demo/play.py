@@ -17,6 +17,7 @@ from plimsoll.deployment import Listing, Plan, Sender, deploy
 from plimsoll.errors import ChainError
 from plimsoll.population import Population, build_population
 from plimsoll.scenario import Scenario
+from plimsoll.shocks import VenueView, grid, venue_view
 from plimsoll.verification import Link, broken_links, verify
 
 Progress = Callable[[str], None]
@@ -34,6 +35,7 @@ class Performance:
     keeper: Keeper
     at_steps: tuple[Snapshot, ...]  # right after each step's prices, before anybody acts
     opened: Snapshot  # when everybody has traded, before the fall
+    stress: VenueView  # what price shocks would have done then
     final: Snapshot
 
 
@@ -73,7 +75,12 @@ def perform(rpc: Rpc, scenario: Scenario, progress: Progress) -> Performance:
         keeper = Keeper(stage, liquidators, progress)
         at_steps: list[Snapshot] = []
         opened: Snapshot | None = None
+        stress: VenueView | None = None
         for number, step in enumerate(scenario.path):
+            if step.phase != "open" and stress is None:
+                progress("stress view")
+                accounts = [person.account for person in people]
+                stress = venue_view(stage.client, accounts, grid(list(deployment.markets.values())))
             progress(f"prices of step {number + 1} of {len(scenario.path)}")
             stage.set_prices(step.time, step.prices)
             at_steps.append(take_snapshot(stage))
@@ -85,7 +92,9 @@ def perform(rpc: Rpc, scenario: Scenario, progress: Progress) -> Performance:
                 until = step.time + 3_600 if last else scenario.path[number + 1].time
                 keeper.work_until(until)
         stage.advance(QUIET_S)
-        assert opened is not None  # a scenario has an opening step
+        # a scenario opens, and then falls
+        assert opened is not None
+        assert stress is not None
         return Performance(
             stage=stage,
             population=population,
@@ -93,5 +102,6 @@ def perform(rpc: Rpc, scenario: Scenario, progress: Progress) -> Performance:
             keeper=keeper,
             at_steps=tuple(at_steps),
             opened=opened,
+            stress=stress,
             final=take_snapshot(stage),
         )

@@ -21,6 +21,7 @@ from plimsoll.demo.stage import Happening
 from plimsoll.population import AccountPlan
 from plimsoll.report.checks import stages_reached
 from plimsoll.report.fit import fit_to_data
+from plimsoll.report.stress import stress_before_fall
 from plimsoll.scenario import LEVERAGE_CLASSES
 from plimsoll.units import RAY, WAD, div_down, exact
 
@@ -66,6 +67,7 @@ def build(performance: Performance) -> Json:
             _moment(performance, snapshot)
             for snapshot in (performance.opened, *performance.keeper.samples, performance.final)
         ],
+        "stress_before_fall": stress_before_fall(performance),
         "auctions": auctions,
         "draws": [
             {

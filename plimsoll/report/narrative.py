@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.rule import Rule
 
 from plimsoll.report.layout import clock, figure, new_table, rate, say, show, small, total
+from plimsoll.report.stress import tell_stress
 
 Json = dict[str, Any]
 
@@ -30,6 +31,7 @@ def tell(document: Json, console: Console) -> None:
             ("The largest haircut, step by step", _largest_haircut),
             ("The waterfall", _waterfall),
             ("Reconciliation", _reconciliation),
+            ("Stress view before the fall", tell_stress),
             ("What this run went through", _reached),
         ),
         start=1,

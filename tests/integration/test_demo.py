@@ -106,6 +106,19 @@ def test_demo__same_seed__same_figures_also_on_a_chain_that_is_ahead(scenario, d
     assert json.dumps(again) == json.dumps(document)
 
 
+def test_demo__stress_view__counts_who_was_there_before_the_fall(performance, document):
+    view = performance.stress
+    assert len(view.holders) == len({position.name for position in performance.opened.positions})
+    none = view.rows[0]
+    names = performance.stage.people
+    for one in view.holders:
+        assert one.equity == performance.opened.equity[names.name_of(one.account)]
+    assert (none.loss, none.shock.ppm) == (0, 0)
+    told = document["stress_before_fall"]
+    assert len(told["shocks"]) == len(view.rows) == 33
+    assert {row["cover_2"]["survived"] for row in told["shocks"]} == {True, False}
+
+
 # --- the lens --------------------------------------------------------------------------
 
 
@@ -195,7 +208,7 @@ def test_program__free_port__plays_writes_and_stops_its_chain(tmp_path, capsys):
         "waterfall.png",
     ]
     told = capsys.readouterr().out
-    for title in ("The fall", "Auctions", "Forced resolves", "Reconciliation"):
+    for title in ("The fall", "Auctions", "Forced resolves", "Reconciliation", "Stress view"):
         assert title in told
 
 

@@ -22,6 +22,18 @@ def auction(account: str, end: str, deficit: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def shock(market: int | None, ppm: int) -> dict[str, Any]:
+    """What a shock would do to two of three accounts; insurance pays one of them."""
+    return {
+        "market": market, "move_ppm": ppm, "below_maintenance": ["a", "b", "c"],
+        "below_zero": ["a", "b"], "losses": "30", "junior": "10", "senior": "2", "uncovered": "18",
+        "cover_2": {
+            "accounts": [{"account": "late-1"}, {"account": "late-2"}], "loss": "29",
+            "junior": "9", "senior": "2",
+        },
+    }  # fmt: skip
+
+
 @pytest.fixture
 def story() -> list[str]:
     """The printed story of one bankrupt account and one with dust, by sections."""
@@ -57,6 +69,12 @@ def story() -> list[str]:
             "tokens": [], "claims": [], "claim_total": "0", "difference": "0", "vaults": [],
             "sizes": [],
         },
+        "stress_before_fall": {
+            "shocks": [shock(None, 0), shock(1, -50_000), shock(None, -200_000)],
+            "cover_2_all_markets": {
+                "fall": {"survived_ppm": -123_400}, "rise": {"survived_ppm": None},
+            },
+        },
         "reached": {},
     }  # fmt: skip
     console = Console(width=132, file=io.StringIO())
@@ -91,6 +109,14 @@ def test_waterfall__layers_two_and_five__skipped_and_why(story: list[str]) -> No
     assert "2 brokers skipped" in told
     assert "5 mutual guaranty fund skipped" in told
     assert "Layers 2 and 5 are skipped: brokers and the guaranty fund are not built yet" in told
+
+
+def test_stress__joint_shocks__who_loses_and_who_pays(story: list[str]) -> None:
+    rows = [line.split() for line in story[9].splitlines() if line.strip()[:3] == "-20"]
+    assert rows == [
+        ["-20", "%", "3", "2", "30.00", "12.00", "18.00", "late-1,", "late-2", "29.00", "11.00"]
+    ]
+    assert "in full from -12.34 % to nothing" in words(story[9])
 
 
 @pytest.mark.parametrize(

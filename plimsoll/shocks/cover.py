@@ -1,0 +1,130 @@
+"""Cover-2: do the buffers pay for the two accounts that would lose most, and up to which jump?
+
+Definition. All prices jump at once, before anybody acts. Of all accounts below zero the two with
+the lowest equity default together. Survived: junior and senior vault, within their reservations
+and limits of the day, reserve both losses in full. Winners and takers do not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from plimsoll.shocks.buffers import Capital, Loss, reserve_all
+from plimsoll.shocks.grid import LEAST_MOVE, MOST_MOVE, Shock
+from plimsoll.shocks.holders import Holder
+from plimsoll.shocks.reading import DryRun, Reader
+
+DEFAULTERS: Final = 2
+STEP: Final = 10_000
+"""ppm between the joint shocks that are tried before the last step is halved."""
+
+
+@dataclass(frozen=True)
+class Cover:
+    """The dearest accounts of a shock, the dearest first; amounts wad."""
+
+    accounts: tuple[int, ...]
+    losses: tuple[int, ...]
+    junior: int
+    senior: int
+
+    @property
+    def loss(self) -> int:
+        """Of both together."""
+        return sum(self.losses)
+
+    @property
+    def uncovered(self) -> int:
+        """What the buffers would leave to winners and to the redemption rate."""
+        return self.loss - self.junior - self.senior
+
+    @property
+    def survived(self) -> bool:
+        """Whether the buffers pay both losses in full."""
+        return self.uncovered == 0
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """How far all markets may jump together, in one direction, before cover-2 fails.
+
+    `survived` is the last move (ppm, signed) in a row of survived ones from 0 on, None if cover-2
+    fails without any shock. `failed` is the next one, None if the bound of a shock is survived.
+    """
+
+    survived: int | None
+    failed: int | None
+
+
+def cover_of(holders: Sequence[Holder], runs: Mapping[int, DryRun], capital: Capital) -> Cover:
+    """Cover-2 at prices for which the dry runs (by account) of the dearest accounts are known."""
+    losses = [
+        Loss(one.account, runs[one.account].loss, runs[one.account].weights, one.reserved)
+        for one in holders
+    ]
+    parts = reserve_all(capital, losses)
+    return Cover(
+        accounts=tuple(loss.account for loss in losses),
+        losses=tuple(loss.amount for loss in losses),
+        junior=sum(junior for junior, _ in parts),
+        senior=sum(senior for _, senior in parts),
+    )
+
+
+def dearest(holders: Sequence[Holder], prices: Mapping[int, int]) -> list[Holder]:
+    """The accounts below zero with the lowest equity at these prices, the lowest first."""
+    equities = {one.account: one.equity_at(prices) for one in holders}
+    below = (one for one in holders if equities[one.account] < 0)
+    return sorted(below, key=lambda one: equities[one.account])[:DEFAULTERS]
+
+
+class Search:
+    """Tries joint shocks."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        holders: Sequence[Holder],
+        marks: Mapping[int, int],
+        capital: Capital,
+    ) -> None:
+        self._reader = reader
+        self._holders = holders
+        self._marks = marks
+        self._capital = capital
+
+    def survived(self, moves: Sequence[int]) -> list[bool]:
+        """Whether cover-2 survives each of these joint moves (ppm)."""
+        prices = [Shock(None, ppm).prices(self._marks) for ppm in moves]
+        pairs = [dearest(self._holders, at) for at in prices]
+        cases = [
+            (one.account, one.assumed(at))
+            for pair, at in zip(pairs, prices, strict=True)
+            for one in pair
+        ]
+        runs = iter(self._reader.dry_runs(cases, "largest joint shock"))
+        return [
+            cover_of(pair, {one.account: next(runs) for one in pair}, self._capital).survived
+            for pair in pairs
+        ]
+
+    def frontier(self, direction: int) -> Frontier:
+        """How far all markets may rise (`direction` 1) or fall (-1) together."""
+        bound = MOST_MOVE if direction > 0 else -LEAST_MOVE
+        sizes = range(0, bound + 1, STEP)
+        results = self.survived([direction * size for size in sizes])
+        if all(results):
+            return Frontier(direction * bound, None)
+        first = results.index(False)
+        if first == 0:
+            return Frontier(None, 0)
+        good, bad = sizes[first - 1], sizes[first]
+        while bad - good > 1:
+            middle = (good + bad) // 2
+            if self.survived([direction * middle])[0]:
+                good = middle
+            else:
+                bad = middle
+        return Frontier(direction * good, direction * bad)

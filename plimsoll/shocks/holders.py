@@ -1,0 +1,237 @@
+"""Accounts and their positions as the ledger shows them, and where to look for accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from eth_utils.crypto import keccak
+
+from plimsoll import artifacts
+from plimsoll.client import Client
+from plimsoll.errors import ChainError, ContractReverted, InputError, RpcError
+from plimsoll.model.margin import margins
+from plimsoll.model.state import LEVERAGES, Terms
+from plimsoll.shocks.reading import Progress, Reader, silent
+from plimsoll.units import WAD, div_down, div_up
+
+LOG_BLOCKS: Final = 10_000
+"""Blocks asked for in one request for events; halved as often as the endpoint refuses."""
+
+_METHOD_MISSING: Final = -32_601
+
+
+@dataclass(frozen=True)
+class Market:
+    """A listed market as of the block that is read."""
+
+    id: int
+    name: str
+    mark: int  # wad, the last good one
+    priced: bool
+    terms: Terms
+
+
+@dataclass(frozen=True)
+class Leg:
+    """An open position; `choice` is the leverage class + 1 as far as its margin shows it."""
+
+    market: Market
+    size: int  # wad, signed
+    entry: int  # wad
+    choice: int
+
+    def notional(self, price: int) -> int:
+        """Wad, rounded up as the ledger does."""
+        return div_up(abs(self.size) * price, WAD)
+
+    def profit(self, price: int) -> int:
+        """Against the entry (wad, rounded down)."""
+        return div_down(self.size * (price - self.entry), WAD)
+
+
+@dataclass(frozen=True)
+class Holder:
+    """An account with what it holds; amounts wad."""
+
+    account: int
+    cash: int  # with funding and ADL cash up to now
+    equity: int
+    mm: int
+    im: int
+    started: bool
+    reserved: tuple[int, int]  # junior and senior, for an account under liquidation
+    legs: tuple[Leg, ...]
+
+    def assumed(self, prices: Mapping[int, int]) -> dict[int, int]:
+        """Of these prices (by market) the ones that matter to this account."""
+        return {leg.market.id: prices[leg.market.id] for leg in self.legs}
+
+    def equity_at(self, prices: Mapping[int, int]) -> int:
+        """Equity at other prices, to the wei what `Lens.dry_run` says."""
+        return self.equity + sum(
+            div_down(leg.size * (prices[leg.market.id] - leg.market.mark), WAD) for leg in self.legs
+        )
+
+    def margins_at(self, prices: Mapping[int, int]) -> tuple[int, int]:
+        """Initial and maintenance margin at other prices."""
+        im = mm = 0
+        for leg in self.legs:
+            notional = leg.notional(prices[leg.market.id])
+            leg_im, leg_mm, _ = margins(leg.market.terms, notional, leg.choice)
+            im, mm = im + leg_im, mm + leg_mm
+        return im, mm
+
+
+# --- which accounts ---------------------------------------------------------------------------
+
+
+def find_accounts(client: Client, progress: Progress = silent) -> list[int]:
+    """Every account that ever held a position, by first appearance, from the ledger's events.
+
+    A position begins with an event `PositionChanged`; re-matching only makes positions smaller.
+    InputError if the endpoint keeps no events.
+    """
+    # logged at the ledger's address, by the engine that runs on its storage
+    entry = artifacts.load("TradeEngine").events["PositionChanged"]
+    signature = f"PositionChanged({','.join(item['type'] for item in entry['inputs'])})"
+    topic = "0x" + keccak(text=signature).hex()
+    newest = client.rpc.block_number()
+    found: dict[int, None] = {}
+    start, width = client.deployment.block, LOG_BLOCKS
+    while start <= newest:
+        end = min(start + width - 1, newest)
+        progress(start - client.deployment.block, newest - client.deployment.block + 1, "events")
+        try:
+            logs = client.rpc.call("eth_getLogs", [_filter(client, topic, start, end)])
+        except RpcError as error:
+            if error.code == _METHOD_MISSING:
+                raise InputError(
+                    "this chain keeps no events, so accounts cannot be found",
+                    next_step="give the accounts as a list",
+                ) from error
+            if width == 1:
+                raise
+            width = div_up(width, 2)
+            continue
+        found.update(dict.fromkeys(int(log["topics"][1], 16) for log in logs))
+        start = end + 1
+    return list(found)
+
+
+def _filter(client: Client, topic: str, start: int, end: int) -> dict[str, Any]:
+    return {
+        "address": client.clearinghouse.address,
+        "topics": [topic],
+        "fromBlock": hex(start),
+        "toBlock": hex(end),
+    }
+
+
+# --- what they hold ---------------------------------------------------------------------------
+
+
+def read_venue(
+    reader: Reader, accounts: Iterable[int]
+) -> tuple[dict[int, Market], tuple[Holder, ...]]:
+    """Markets by id, and the accounts in the order given, each once, with what they hold."""
+    wanted = list(dict.fromkeys(accounts))
+    open_in = reader.many(
+        reader.client.clearinghouse, "markets_of", [(one,) for one in wanted], "accounts"
+    )
+    markets = _read_markets(reader, {number for held in open_in for number in held})
+    return markets, tuple(_read_holders(reader, dict(zip(wanted, open_in, strict=True)), markets))
+
+
+def _read_markets(reader: Reader, seen: set[int]) -> dict[int, Market]:
+    """Markets of the deployment, and others that somebody holds: listed later."""
+    ledger = reader.client.clearinghouse
+    names = {number: name for name, number in reader.client.deployment.markets.items()}
+    ids = sorted(names.keys() | seen)
+    marks = reader.many(ledger, "mark", [(number,) for number in ids], "markets")
+    configs = reader.many(ledger, "market_config", [(number,) for number in ids], "markets")
+    return {
+        number: Market(number, names.get(number, f"market {number}"), mark, priced, _terms(config))
+        for number, (mark, priced), config in zip(ids, marks, configs, strict=True)
+    }
+
+
+def _read_holders(
+    reader: Reader, open_in: Mapping[int, Sequence[int]], markets: Mapping[int, Market]
+) -> Iterator[Holder]:
+    ledger = reader.client.clearinghouse
+    calls = [(account,) for account in open_in]
+    places = [(account, market) for account, held in open_in.items() for market in held]
+    legs: dict[int, list[Leg]] = {account: [] for account in open_in}
+    try:
+        healths = reader.many(ledger, "health", calls, "accounts")
+        found = reader.many(ledger, "leg", places, "positions")
+    except ContractReverted:
+        _blame(reader, places)
+        raise
+    for (account, number), leg in zip(places, found, strict=True):
+        if leg["size"]:
+            market = markets[number]
+            legs[account].append(Leg(market, leg["size"], leg["entry"], _choice(leg, market.terms)))
+    started = reader.many(ledger, "is_started", calls, "accounts")
+    reserved = reader.many(reader.client.waterfall, "reservation", calls, "accounts")
+    for account, health, under, held in zip(open_in, healths, started, reserved, strict=True):
+        yield Holder(
+            account=account,
+            cash=health["cash"],
+            equity=health["equity"],
+            mm=health["mm"],
+            im=health["im"],
+            started=under,
+            reserved=(held[1], held[2]),
+            legs=tuple(legs[account]),
+        )
+
+
+def _blame(reader: Reader, places: Sequence[tuple[int, int]]) -> None:
+    """Name the position that cannot be read."""
+    for account, market in places:
+        try:
+            reader.one(reader.client.clearinghouse, "leg", account, market)
+        except ContractReverted as error:
+            raise ChainError(
+                f"account {account:#066x} cannot be read in market {market}: {error.reason}",
+                next_step="anybody may call Clearinghouse.sync(account, market): do so until it"
+                " answers True, then ask again",
+            ) from error
+
+
+def _choice(leg: Mapping[str, Any], terms: Terms) -> int:
+    """The chosen leverage class + 1, from the margin it leads to.
+
+    The ledger does not show the choice. Where brackets alone explain the initial margin, it is the
+    lowest class that agrees with it, so that margins at other prices are never too low.
+    """
+    for choice in range(leg["leverage_class"] + 1, len(LEVERAGES) + 1):
+        if margins(terms, leg["notional"], choice)[0] == leg["im"]:
+            return choice
+    return 0
+
+
+def _terms(config: Mapping[str, Any]) -> Terms:
+    """A market's terms as the margin formulas take them."""
+    first, second, third = config["brackets"]
+    return Terms(
+        oi_cap_wad=config["oi_cap"],
+        min_notional_wad=config["min_notional"] * WAD,
+        taker_fee_ppm=config["taker_fee_ppm"],
+        maker_fee_ppm=config["maker_fee_ppm"],
+        band_ppm=config["band_ppm"],
+        max_class=config["max_class"],
+        thresholds_wad=(
+            first["threshold"] * WAD,
+            second["threshold"] * WAD,
+            third["threshold"] * WAD,
+        ),
+        im_ppm=(first["im_ppm"], second["im_ppm"], third["im_ppm"]),
+        mm_ppm=(first["mm_ppm"], second["mm_ppm"], third["mm_ppm"]),
+        funding_base_ppb=config["funding_base_ppb"],
+        funding_cap_ppb=config["funding_cap_ppb"],
+        premium_volume_wad=config["premium_volume"] * WAD,
+    )
