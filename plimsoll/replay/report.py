@@ -1,0 +1,184 @@
+"""The figures of a replay as files: report.json, waves.csv and policies.csv.
+
+Amounts are exact decimal strings in units of the settlement asset (dollars), shares are decimal
+strings of one; null or an empty cell means not known, or not applicable.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from plimsoll.replay.book import Day
+from plimsoll.replay.measure import Outcome, Round
+from plimsoll.replay.quantiles import quantile
+from plimsoll.replay.settings import Settings
+from plimsoll.units import PPM, WAD, div_down, exact
+
+Json = dict[str, Any]
+
+SHOWN_PPM = (100_000, 250_000, 500_000, 750_000, 900_000, 990_000)
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A day under every policy. `plain` is Plimsoll with the waterfall off."""
+
+    settings: Settings
+    day: Day
+    venue: Outcome
+    outcomes: tuple[Outcome, ...]
+    luck: tuple[int, ...]  # net overshoots of the queue under other deals, wad, ascending
+    seconds: float  # shown only: a report has the same bytes every time
+
+    @property
+    def plain(self) -> Outcome:
+        """Plimsoll, waterfall off."""
+        key = next(
+            policy.key
+            for policy in self.settings.policies
+            if policy.kind == "plimsoll" and policy.insurance == 0
+        )
+        return next(outcome for outcome in self.outcomes if outcome.key == key)
+
+    @property
+    def rows(self) -> tuple[Outcome, ...]:
+        """The venue first, then every policy."""
+        return (self.venue, *self.outcomes)
+
+
+def document(replay: Replay) -> Json:
+    """The whole document. `waves` are those of Plimsoll with the waterfall off."""
+    settings, day = replay.settings, replay.day
+    return {
+        "name": settings.name,
+        "about": settings.about,
+        "seed": settings.seed,
+        "source": {"accounts": day.source, "waves": settings.waves_source},
+        "facts": [dict(fact) for fact in settings.facts],
+        "assumptions": {
+            "hedged_share": exact(settings.hedged_ppm, PPM),
+            "hedge_broken_from": exact(settings.broken_ppm, PPM),
+        },
+        "accounts": {
+            "number": len(day.holdings),
+            "notional": exact(sum(one.notional for one in day.holdings)),
+            "profit": exact(sum(one.profit for one in day.holdings)),
+            "quantiles": quantiles(day),
+        },
+        "waves": [_round(one) for one in replay.plain.rounds],
+        "policies": [_outcome(outcome) for outcome in replay.rows],
+        "queue_net_overshoot_under_other_deals": [exact(net) for net in replay.luck],
+    }
+
+
+def quantiles(day: Day) -> list[Json]:
+    """Notional, profit, leverage and place in the queue of the day's accounts.
+
+    Leverage is notional / cash, PnL % x leverage is profit / equity; both are 0 where the
+    divisor is not positive.
+    """
+    columns = {
+        "notional": [one.notional for one in day.holdings],
+        "profit": [one.profit for one in day.holdings],
+        "leverage": [_ratio(one.notional, one.equity - one.profit) for one in day.holdings],
+        "PnL % x leverage": [_ratio(one.profit, one.equity) for one in day.holdings],
+    }
+    return [
+        {
+            "what": what,
+            "probabilities": [exact(probability, PPM) for probability in SHOWN_PPM],
+            "values": [_short(quantile(sorted(values), at)) for at in SHOWN_PPM],
+        }
+        for what, values in columns.items()
+    ]
+
+
+def _short(value: int) -> str:
+    """Four places are enough for a quantile."""
+    return exact(div_down(value, 10**14), 10**4)
+
+
+def _ratio(amount: int, divisor: int) -> int:
+    return div_down(amount * WAD, divisor) if divisor > 0 else 0
+
+
+def write_json(data: Json, path: Path) -> None:
+    """Save the document; the same replay gives the same bytes."""
+    path.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+
+
+def write_tables(replay: Replay, folder: Path) -> tuple[Path, Path]:
+    """waves.csv with a line per policy and wave, policies.csv with a line per policy."""
+    waves, policies = folder / "waves.csv", folder / "policies.csv"
+    _csv(
+        waves,
+        [{"policy": o.key} | _round(one) for o in replay.rows for one in o.rounds],
+    )
+    _csv(policies, [_totals(outcome) for outcome in replay.rows])
+    return waves, policies
+
+
+def _csv(path: Path, rows: Sequence[Json]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _round(one: Round) -> Json:
+    return {
+        "wave": one.wave,
+        "needed": exact(one.needed),
+        "taken": exact(one.taken),
+        "insurance": exact(one.insurance),
+        "shortfall": exact(one.shortfall),
+        "overshoot": exact(one.overshoot),
+        "available_profit": exact(one.available),
+        "largest_haircut": exact(one.largest),
+        "median_haircut": _known(one.median),
+        "accounts": one.accounts,
+        "recirculation": _known(one.recirculation),
+        "rematched": one.rematched,
+        "buckets": one.buckets,
+        "gas": one.gas,
+        "gas_calls": one.gas_calls,
+    }
+
+
+def _totals(outcome: Outcome) -> Json:
+    return {
+        "policy": outcome.key,
+        "title": outcome.title,
+        "kind": outcome.kind,
+        "needed": exact(outcome.needed),
+        "taken": exact(outcome.taken),
+        "insurance": exact(outcome.insurance),
+        "shortfall": exact(outcome.shortfall),
+        "net_overshoot": exact(outcome.net),
+        "overshoot": exact(outcome.over),
+        "undershoot": exact(outcome.under),
+        "accounts": outcome.accounts,
+        "largest_haircut": _known(outcome.largest),
+        "median_haircut": _known(outcome.median),
+        "recirculation": _known(outcome.recirculation),
+        "hedged_books": outcome.hedged,
+        "hedges_broken": outcome.broken,
+        "gas": outcome.gas,
+    }
+
+
+def _outcome(outcome: Outcome) -> Json:
+    return {
+        **_totals(outcome),
+        "dropped": dict(outcome.dropped or {}),
+        "waves": [_round(one) for one in outcome.rounds],
+    }
+
+
+def _known(value: int | None) -> str | None:
+    return None if value is None else exact(value)

@@ -1,0 +1,229 @@
+"""The tables of a replay as words: for the terminal, the page and the documentation alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final
+
+from rich.table import Table as RichTable
+
+from plimsoll.replay.measure import Outcome
+from plimsoll.replay.report import SHOWN_PPM, Replay, quantiles
+from plimsoll.units import PPM, WAD, div_down, percent, rounded
+
+MILLION: Final = 10**6 * WAD
+NONE: Final = "-"
+KINDS: Final = {
+    "published": "published",
+    "simulation": "simulated in Python",
+    "contracts": "run on the contracts",
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A title, columns and rows of text; the first `words` columns are words, not figures."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    words: int = 1
+
+
+def policies_table(replay: Replay) -> Table:
+    """Money: what every policy took from whom."""
+    return Table(
+        title="Policies side by side: money, million dollars",
+        columns=(
+            *("policy", "how", "needed", "from winners", "from insurance", "from nobody"),
+            *("too much", "too little", "recirculated"),
+        ),
+        rows=tuple(
+            (
+                outcome.title,
+                KINDS[outcome.kind],
+                *(
+                    millions(amount)
+                    for amount in (
+                        *(outcome.needed, outcome.taken, outcome.insurance, outcome.shortfall),
+                        *(outcome.over, outcome.under, outcome.recirculation),
+                    )
+                ),
+            )
+            for outcome in replay.rows
+        ),
+        words=2,
+    )
+
+
+def people_table(replay: Replay) -> Table:
+    """People: how many paid, and how much of what they had won."""
+    return Table(
+        title="Policies side by side: people, over the whole day",
+        columns=(
+            *("policy", "accounts charged", "largest haircut", "median haircut"),
+            *("hedged books", "hedges broken", "gas, million"),
+        ),
+        rows=tuple(
+            (
+                outcome.title,
+                _count(outcome.accounts),
+                share(outcome.largest),
+                share(outcome.median),
+                _count(outcome.hedged),
+                _broken(outcome),
+                NONE if outcome.gas is None else rounded(outcome.gas, 1, 10**6),
+            )
+            for outcome in replay.rows
+        ),
+    )
+
+
+def waves_table(replay: Replay) -> Table:
+    """Wave by wave, Plimsoll with the waterfall off."""
+    times = {wave.number: wave.at_ms for wave in replay.day.waves}
+    return Table(
+        title=f"{replay.plain.title}, wave by wave, dollars",
+        columns=(
+            *("wave", "UTC", "needed", "taken", "difference", "profit before", "needed / profit"),
+            *("haircut", "accounts", "re-matched", "buckets", "gas", "calls"),
+        ),
+        rows=tuple(
+            (
+                str(one.wave),
+                clock(times[one.wave]),
+                rounded(one.needed),
+                rounded(one.taken),
+                dust(one.overshoot),
+                rounded(one.available, 0),
+                share(div_down(one.needed * WAD, one.available) if one.available else None),
+                share(one.largest),
+                _count(one.accounts),
+                _count(one.rematched),
+                _count(one.buckets),
+                _count(one.gas),
+                _count(one.gas_calls),
+            )
+            for one in replay.plain.rounds
+        ),
+        words=2,
+    )
+
+
+def published_table(replay: Replay) -> Table:
+    """Wave by wave, the published figures, and what is recomputed from them."""
+    haircuts = {one.wave: one for one in replay.settings.published}
+    return Table(
+        title="The venue, wave by wave, as published, dollars",
+        columns=(
+            *("wave", "UTC", "needed", "taken", "too much", "profit of the wave's winners"),
+            *("needed / profit", "largest, pro rata", "largest, venue"),
+        ),
+        rows=tuple(
+            (
+                str(wave.number),
+                clock(wave.at_ms),
+                rounded(wave.needed),
+                rounded(wave.taken_by_venue),
+                rounded(wave.taken_by_venue - wave.needed),
+                rounded(wave.available, 0),
+                share(div_down(wave.needed * WAD, wave.available) if wave.available else None),
+                share(haircuts[wave.number].pro_rata),
+                share(haircuts[wave.number].venue),
+            )
+            for wave in replay.day.waves
+        ),
+        words=2,
+    )
+
+
+def accounts_table(replay: Replay) -> Table:
+    """Who the winners are."""
+    return Table(
+        title=f"The {len(replay.day.holdings):,} winners: quantiles",
+        columns=("", *(f"{rounded(at * 100, 0, PPM)} %" for at in SHOWN_PPM)),
+        rows=tuple(
+            (
+                row["what"],
+                *(f"{Decimal(value):,.2f}" for value in row["values"]),
+            )
+            for row in quantiles(replay.day)
+        ),
+    )
+
+
+def of_policies(replay: Replay) -> tuple[Table, Table]:
+    """What compares policies."""
+    return policies_table(replay), people_table(replay)
+
+
+def every(replay: Replay) -> tuple[Table, ...]:
+    """All tables, the most important first."""
+    return (
+        *of_policies(replay),
+        waves_table(replay),
+        published_table(replay),
+        accounts_table(replay),
+    )
+
+
+# --- other forms ---------------------------------------------------------------------------
+
+
+def as_rich(table: Table) -> RichTable:
+    """For the terminal."""
+    shown = RichTable(
+        title=table.title, title_justify="left", box=None, header_style="bold", pad_edge=False,
+        padding=(0, 2, 0, 0),
+    )  # fmt: skip
+    for number, column in enumerate(table.columns):
+        shown.add_column(column, justify="left" if number < table.words else "right")
+    for row in table.rows:
+        shown.add_row(*row)
+    return shown
+
+
+def as_markdown(table: Table) -> str:
+    """For the documentation."""
+    rules = ("---" if number < table.words else "---:" for number in range(len(table.columns)))
+    lines = (table.columns, tuple(rules), *table.rows)
+    return f"**{table.title}**\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+# --- words ---------------------------------------------------------------------------------
+
+
+def millions(amount: int | None) -> str:
+    """Million dollars, to the ten thousand; `-` if unknown."""
+    return NONE if amount is None else rounded(amount, 2, MILLION)
+
+
+def share(part: int | None) -> str:
+    """A part of one (wad) as a percentage; what is small keeps its digits."""
+    if part is None:
+        return NONE
+    return percent(part, WAD, 5 if 0 < part < WAD // 10_000 else 2)
+
+
+def dust(amount: int) -> str:
+    """A small difference in dollars; what is not nothing does not look like it."""
+    if amount and abs(amount) < WAD // 200:
+        return f"{Decimal(amount) / WAD:.0e}"
+    return rounded(amount)
+
+
+def clock(at_ms: int) -> str:
+    """Time of day, UTC."""
+    return f"{datetime.fromtimestamp(at_ms // 1_000, UTC):%H:%M:%S}"
+
+
+def _count(number: int | None) -> str:
+    return NONE if number is None else f"{number:,}"
+
+
+def _broken(outcome: Outcome) -> str:
+    if outcome.hedged is None or outcome.broken is None:
+        return NONE
+    return percent(outcome.broken, max(1, outcome.hedged), 1)
