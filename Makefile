@@ -80,6 +80,20 @@ mutate: build ## Put faults into the contracts: do the tests notice? COUNT=… S
 study: setup ## Play crashes against traders who run for the exit, about two minutes: RUNS=… SEED=…
 	@$(BIN)/python -m scripts.study_exits $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))
 
+.PHONY: replay
+replay: build ## Live through 10 October 2025 at full size, one to seven minutes: DATA=folder of the public files, SEED=… DOCS=1
+	@$(BIN)/python -m scripts.replay $(if $(DATA),--data "$(DATA)") $(if $(SEED),--seed $(SEED)) $(if $(DOCS),--write-docs)
+
+.PHONY: stress
+stress: build ## Named scenarios and a random sweep against the contracts: RUNS=… SEED=… JOBS=… DOCS=1
+	@$(BIN)/python -m scripts.stress $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(JOBS),--jobs $(JOBS)) $(if $(DOCS),--write-docs)
+
+.PHONY: shocks
+shocks: build ## Stress view of a running venue, some seconds: RPC=… ACCOUNT=… SHOCKS="-30 +10" JSON=file
+	@$(BIN)/python -m scripts.shocks $(if $(RPC),--rpc "$(RPC)") $(if $(ACCOUNT),--account "$(ACCOUNT)") \
+		$(if $(SHOCKS),--shocks $(SHOCKS)) $(if $(JSON),--json "$(JSON)")
+
 .PHONY: console
 console: setup ## Open a Brownie console on a local chain
 	@brownie console

@@ -1,0 +1,204 @@
+"""The page that a risk committee reads: one HTML file with its pictures inside."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from plimsoll.stress import pictures
+from plimsoll.stress.draws import SweepPlan
+from plimsoll.stress.findings import Findings, part_of, whole
+from plimsoll.stress.grids import chance, recommended, scenario_grids, sweep_grids
+from plimsoll.stress.measures import CENT
+from plimsoll.stress.outcome import Outcome
+from plimsoll.stress.report import Run
+from plimsoll.units import RAY, percent
+
+_CSS: Final = """
+body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 64rem; margin: 2rem auto;
+  padding: 0 1rem }
+h1 { font-size: 1.7rem } h3 { margin-top: 2rem }
+h2 { margin-top: 2.5rem; border-bottom: 1px solid #ddd }
+table { border-collapse: collapse; margin: 1rem 0; font-size: .86rem; display: block;
+  overflow-x: auto }
+caption { text-align: left; font-weight: 600; padding: .3rem 0 }
+th, td { padding: .25rem .6rem; border-bottom: 1px solid #eee; text-align: right;
+  white-space: nowrap }
+th:first-child, td:first-child { text-align: left } th { border-bottom: 2px solid #999 }
+img { max-width: 100% } .note { color: #666; font-size: .86rem }
+.bad { color: #b00; font-weight: 600 }
+"""
+
+
+def write_page(run: Run, path: Path) -> None:
+    """The whole page."""
+    short = "".join(f"<li>{line}</li>" for line in in_short(run))
+    body = [
+        "<h1>Plimsoll: stress report</h1>",
+        f"<p class=note>Made by <code>{html.escape(run.command)}</code>. {_WHAT_IT_IS}</p>",
+        "<h2>In short</h2>",
+        f"<ul>{short}</ul>",
+        *_scenarios(run.outcomes),
+    ]
+    if run.plan is not None and run.found is not None:
+        body += _sweep(run, run.plan, run.found)
+    body += ["<h2>What this does not say</h2>", f"<ul>{_items(limits_of_this(run))}</ul>"]
+    path.write_text(
+        "<!doctype html>\n<html lang=en><meta charset=utf-8><title>Plimsoll: stress report</title>"
+        f"<style>{_CSS}</style>\n<body>\n" + "\n".join(body) + "\n</body></html>\n",
+        encoding="utf-8",
+    )
+
+
+def in_short(run: Run) -> list[str]:
+    """The findings in sentences, as HTML."""
+    lines = _scenarios_in_short(run.outcomes) if run.outcomes else []
+    if run.plan is not None and run.found is not None:
+        lines += _sweep_in_short(run.plan, run.found)
+    return lines
+
+
+def _scenarios_in_short(outcomes: Sequence[Outcome]) -> list[str]:
+    failed = [outcome.key for outcome in outcomes if outcome.failures]
+    verdict = f"Other than expected: {', '.join(failed)}." if failed else "All went as expected."
+    return [
+        f"{len(outcomes)} named scenarios. The books of all reconcile to the token unit. {verdict}",
+        *(
+            f"A shortfall was reached in “{html.escape(outcome.title)}”: "
+            f"{whole(outcome.figures['shortfall'])} quote units, after which a claim is worth "
+            f"{percent(outcome.figures['redemption_rate'], RAY)} of a token."
+            for outcome in outcomes
+            if outcome.figures["shortfall"] >= CENT
+        ),
+    ]
+
+
+def _sweep_in_short(plan: SweepPlan, found: Findings) -> list[str]:
+    everybody, capital = found.groups[-1], found.capital.needed
+    kappas = ", ".join(f"{kappa.market} {recommended(kappa)}" for kappa in found.kappas)
+    lines = [
+        (
+            f"{found.runs} random days (seed {found.seed}): winners paid a part with a probability "
+            f"of {chance(everybody.haircut.value)} a day, everybody with "
+            f"{chance(everybody.shortfall.value)}."
+        ),
+        (
+            f"Capital of {part_of(plan, capital.value):.1%} of open interest (nine in ten: "
+            f"{part_of(plan, capital.low):.1%} to {part_of(plan, capital.high):.1%}) pays all but "
+            "one day in 1,000 within the limits of the layers."
+        ),
+        f"Recommended kappa, at the cautious end of its interval: {kappas}.",
+    ]
+    if not found.claims_quantile:
+        lines.append(
+            f"<span class=bad>Only {found.beyond} runs are rarer than one day in 1,000: too few to "
+            "rest capital or kappa on. Run more.</span>"
+        )
+    return lines
+
+
+def limits_of_this(run: Run) -> list[str]:
+    """What cannot be claimed."""
+    lines = list(_NOT_SAID)
+    if run.plan is not None and run.found is not None:
+        rarest = f"one in {1 / run.plan.deepest:,.0f}"
+        lines += [
+            *_NOT_SAID_OF_DAYS,
+            (
+                f"{run.found.beyond} of {run.found.runs} runs are rarer than one day in 1,000. "
+                f"Nothing is claimed of days rarer than {rarest}, which are not drawn."
+            ),
+        ]
+    return lines
+
+
+_WHAT_IT_IS: Final = (
+    "Every run is the deployed bytecode on a chain in this process. Accounts, capital and gaps are "
+    "invented: the figures say what the protocol does under these assumptions, not how probable "
+    "they are in the world."
+)
+_NOT_SAID: Final = (
+    (
+        "Brokers and the guaranty fund (layers 2 and 5) are not built: brokers that default "
+        "together are not here."
+    ),
+    (
+        "Traders do not react, except where a scenario says so. Nobody adds margin, and prices do "
+        "not follow from what the protocol does."
+    ),
+    (
+        "Keepers look every half minute (on random days every two minutes) and have no costs; "
+        "blocks are never full."
+    ),
+)
+_NOT_SAID_OF_DAYS: Final = (
+    (
+        "How large a gap of one day in 100 or in 1,000 is, is an assumption. The intervals hold "
+        "chance in the draws, not doubt about the assumption."
+    ),
+    (
+        "All markets gap together and equally rarely, which overstates what they need together. "
+        "Kappa is of a market that gaps alone."
+    ),
+    (
+        "With little capital a bankrupt account is resolved at once, with more its auction goes on "
+        "while prices fall: debts depend on the capital. The replays show by how much."
+    ),
+)
+
+
+def _scenarios(outcomes: Sequence[Outcome]) -> list[str]:
+    if not outcomes:
+        return []
+    parts = ["<h2>Named scenarios</h2>", _picture(pictures.who_paid(outcomes), "who paid")]
+    parts += [grid.as_html() for grid in scenario_grids(outcomes)]
+    for outcome in outcomes:
+        parts += _one(outcome)
+    return parts
+
+
+def _one(outcome: Outcome) -> list[str]:
+    """A scenario's own part."""
+    expected = "; ".join(expectation.text for expectation in outcome.expect) or "nothing"
+    refused = ", ".join(f"{what} ({times})" for what, times in outcome.refusals.items())
+    note = (
+        f"Expected: {expected}. Refused by the contracts: {refused or 'nothing'}. Capital before: "
+        f"junior {whole(outcome.capital[0])}, senior {whole(outcome.capital[1])}; open interest "
+        f"{whole(outcome.open_interest)} a side."
+    )
+    return [
+        f"<h3>{html.escape(outcome.title)}</h3>",
+        f"<p>{html.escape(outcome.about)}</p>",
+        *(f"<p class=bad>Not as expected: {html.escape(text)}</p>" for text in outcome.failures),
+        f"<p class=note>{html.escape(note)}</p>",
+        _picture(pictures.course(outcome), outcome.key),
+    ]
+
+
+def _sweep(run: Run, plan: SweepPlan, found: Findings) -> list[str]:
+    note = (
+        f"{found.runs} days with {plan.accounts} accounts in {len(plan.markets)} markets, open "
+        f"interest {whole(plan.open_interest)} a side. Rare days are drawn as often as common ones "
+        "and weighted back. Whether winners pay is told by the capital alone on "
+        f"{found.agree.value:.0%} of the days."
+    )
+    return [
+        "<h2>Random days</h2>",
+        f"<p>{html.escape(plan.about)}</p>",
+        f"<p>{html.escape(note)}</p>",
+        *(grid.as_html() for grid in sweep_grids(plan, found)),
+        _picture(pictures.capital_curve(plan, run.days, found), "capital"),
+        _picture(pictures.gaps_and_deficits(plan, run.days), "gaps and deficits"),
+    ]
+
+
+def _items(lines: Sequence[str]) -> str:
+    return "".join(f"<li>{html.escape(line)}</li>" for line in lines)
+
+
+def _picture(png: bytes, name: str) -> str:
+    data = base64.b64encode(png).decode()
+    return f'<p><img alt="{html.escape(name)}" src="data:image/png;base64,{data}"></p>'
