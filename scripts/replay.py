@@ -76,6 +76,10 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
             args.write_docs and args.accounts is not None,
             "leave --accounts out",
         ),
+        "the documentation shows the run that `make replay` repeats": (
+            args.write_docs and (args.seed is not None or args.scenario != SCENARIO),
+            "leave --seed and --scenario out",
+        ),
         "there is nothing to describe": (
             args.write_quantiles and args.data is None,
             "name the folder of the file with --data",

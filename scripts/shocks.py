@@ -48,6 +48,11 @@ from scripts.deploy import DEFAULT_RPC, leave_with
 WIDE = 160
 """Columns when nobody reads it on a terminal."""
 
+COVER = (
+    "Cover-2: the two accounts that lose most default together, and insurance pays both in full,"
+    " within its limits of the day."
+)
+
 _ADDRESS = re.compile(r"(0x[0-9a-fA-F]{40})(?:/(\d+))?")
 _WHOLE_ID = re.compile(r"0x[0-9a-fA-F]{64}")
 
@@ -140,12 +145,14 @@ def show_account(console: Console, view: AccountView) -> None:
         console.print(tables.distances_table(view))
 
 
-def show_venue(console: Console, view: VenueView) -> None:
-    """The whole venue."""
+def show_venue(console: Console, view: VenueView, *, listed: bool = False) -> None:
+    """The whole venue, or accounts of a list."""
     _say(
         console,
         f"{len(view.holders)} accounts with positions, block {view.block}. Amounts in quote units.",
     )
+    if listed:
+        _say(console, "Only accounts of the list: sums and cover-2 are theirs, not the venue's.")
     _unpriced(console, dict(view.markets))
     for table in (
         tables.buffers_table(view.capital, view.markets),
@@ -156,6 +163,7 @@ def show_venue(console: Console, view: VenueView) -> None:
             console.print(table)
             console.print()
     _say(console, tables.frontier_words(view))
+    _say(console, COVER)
 
 
 def _unpriced(console: Console, markets: dict[int, Market]) -> None:
@@ -185,7 +193,13 @@ def look(
             "nobody has ever held a position here",
             next_step="check --rpc, or look again when somebody has traded",
         )
-    return venue_view(client, accounts, shocks, progress)
+    view = venue_view(client, accounts, shocks, progress)
+    if args.accounts is not None and not view.holders:
+        raise InputError(
+            f"no account in {args.accounts} holds a position here",
+            next_step="check the ids and the chain, or leave --accounts out",
+        )
+    return view
 
 
 def run(argv: Sequence[str]) -> None:
@@ -218,7 +232,8 @@ def run(argv: Sequence[str]) -> None:
     if isinstance(view, AccountView):
         show_account(console, view)
     else:
-        show_venue(console, view)
+        show_venue(console, view, listed=args.accounts is not None)
+    _say(console, "What every column means, and what it leaves out: docs/stress-view.md")
     _say(console, f"{time.monotonic() - began:.1f} s")
     if args.json is not None:
         document = account_document(view) if isinstance(view, AccountView) else venue_document(view)

@@ -25,7 +25,7 @@ class Round:
 
     wave: int
     needed: int
-    taken: int  # from winners
+    taken: int  # from winners, by the contracts' events where they did it
     insurance: int
     shortfall: int
     available: int  # profit of all winners right before
@@ -33,6 +33,8 @@ class Round:
     median: int | None  # of those who paid
     accounts: int | None  # who paid
     recirculation: int | None  # paid by accounts that thereby have less than nothing
+    charged: int | None = None  # what was taken, by the winners' positions before and after
+    out_of_reach: int | None = None  # profit within a tick of the mark, beside `available`
     rematched: int | None = None  # accounts that lost a part of their position
     buckets: int | None = None
     gas: int | None = None
@@ -174,6 +176,8 @@ def performed(policy: Policy, settings: Settings, day: Day, result: Performance)
             median=one.median_haircut,
             accounts=one.accounts,
             recirculation=one.recirculation,
+            charged=one.charged,
+            out_of_reach=one.out_of_reach,
             rematched=one.rematched,
             buckets=one.buckets,
             gas=one.gas,

@@ -12,8 +12,9 @@ what the position shrinks by.
   that leaves open is spread over the others;
 - *profit*: everybody pays in proportion to profit.
 
-The venue of that day closed contracts at the bankruptcy prices of those who had lost, which
-takes less than the whole profit of an account; its published figures stand beside these.
+The venue documents another rank, (mark / entry) x (notional / account value) of each position. It
+closed contracts at the bankruptcy prices of those who had lost, which takes less than the whole
+profit of an account; its published figures stand beside these.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,7 @@ def document(replay: Replay) -> Json:
         "name": settings.name,
         "about": settings.about,
         "seed": settings.seed,
+        "part_of_the_day": exact(math.floor(day.part * WAD)),
         "source": {"accounts": day.source, "waves": settings.waves_source},
         "facts": [dict(fact) for fact in settings.facts],
         "assumptions": {
@@ -135,10 +137,12 @@ def _round(one: Round) -> Json:
         "wave": one.wave,
         "needed": exact(one.needed),
         "taken": exact(one.taken),
+        "paid_by_winners": _known(one.charged),
         "insurance": exact(one.insurance),
         "shortfall": exact(one.shortfall),
         "overshoot": exact(one.overshoot),
         "available_profit": exact(one.available),
+        "profit_out_of_reach": _known(one.out_of_reach),
         "largest_haircut": exact(one.largest),
         "median_haircut": _known(one.median),
         "accounts": one.accounts,

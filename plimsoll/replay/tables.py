@@ -96,7 +96,7 @@ def waves_table(replay: Replay) -> Table:
                 clock(times[one.wave]),
                 rounded(one.needed),
                 rounded(one.taken),
-                dust(one.overshoot),
+                dust(one.taken - one.needed),
                 rounded(one.available, 0),
                 share(div_down(one.needed * WAD, one.available) if one.available else None),
                 share(one.largest),

@@ -9,7 +9,6 @@ start when they did on the day. Marks stand still but for the gap that makes an 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -21,6 +20,7 @@ from plimsoll.replay.book import Wave
 from plimsoll.replay.ledger import Change, Ledger
 from plimsoll.replay.logs import Tally, unreserved
 from plimsoll.replay.opening import Progress, Stage
+from plimsoll.replay.policies import middle
 from plimsoll.replay.population import MARK, MIN_NOTIONAL
 from plimsoll.replay.venue import AUCTION_S
 from plimsoll.units import WAD
@@ -39,7 +39,9 @@ class WaveResult:
     wave: int
     needed: int
     taken: int
-    """From winners."""
+    """From winners, by the contracts' events."""
+    charged: int
+    """The same, by the winners' positions before and after."""
     available_profit: int
     """Of all winners it could ask, right before."""
     out_of_reach: int
@@ -73,7 +75,6 @@ class Performance:
     """A day under Plimsoll; `paid` and `rematched` per holding, in the order of the day."""
 
     waves: tuple[WaveResult, ...]
-    holdings_opened: int
     dropped: tuple[tuple[int, str], ...]
     """Holdings that could not be opened: number and reason."""
     capped: int
@@ -82,7 +83,6 @@ class Performance:
     """Wad, over all waves."""
     rematched: tuple[int, ...]
     """Part of the position that was re-matched, wad."""
-    seconds: float
 
 
 @dataclass
@@ -115,7 +115,6 @@ def play(
 
 class _Play:
     def __init__(self, stage: Stage, insurance: int, junior_ppm: int, progress: Progress) -> None:
-        self._began = time.monotonic()
         self._stage = stage
         self._progress = progress
         self._venue = stage.venue
@@ -139,12 +138,10 @@ class _Play:
         places = range(len(self._stage.day.holdings))
         return Performance(
             waves=tuple(_result(one) for one in rounds),
-            holdings_opened=len(self._stage.people),
             dropped=self._stage.dropped,
             capped=self._stage.capped,
             paid=tuple(self._ledger.paid(place) for place in places),
             rematched=tuple(self._ledger.closed_part(place) for place in places),
-            seconds=time.monotonic() - self._began,
         )
 
     def _begin(self, wave: Wave, reach: int) -> _Round:
@@ -236,10 +233,11 @@ def _result(one: _Round) -> WaveResult:
         wave=one.wave.number,
         needed=one.wave.needed,
         taken=tally.haircut,
+        charged=sum(change.paid for change in payers),
         available_profit=one.available,
         out_of_reach=one.out_of_reach,
         largest_haircut=shares[-1] if shares else 0,
-        median_haircut=shares[(len(shares) - 1) // 2] if shares else 0,
+        median_haircut=middle(shares),
         accounts=len(payers),
         rematched=sum(1 for change in one.changes if change.closed),
         bankrupt=len(one.accounts),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from plimsoll.replay.bankrupt import JUMP_PPM
 from plimsoll.replay.measure import Outcome
 from plimsoll.replay.policies import middle
@@ -15,15 +17,13 @@ from plimsoll.units import PPM, WAD, div_down, percent, rounded
 def findings(replay: Replay) -> tuple[str, ...]:
     """The result in a few sentences, the most important first."""
     plain, venue = replay.plain, replay.venue
-    worst = max(plain.rounds, key=lambda one: abs(one.overshoot))
     said = (
+        *_part(replay),
         f"""In {len(plain.rounds)} waves {millions(plain.needed)} M had to be covered. By the
         published reconstruction the venue took {millions(venue.taken)} M:
         {millions(venue.over)} M too much in some waves and {millions(venue.under)} M too little
         in others, net {millions(venue.net)} M too much.""",
-        f"""Plimsoll with the waterfall off took {millions(plain.taken)} M: net
-        {dust(plain.net)} dollars beyond what was needed, and in no wave more than
-        {dust(abs(worst.overshoot))} dollars away from it.""",
+        _exactness(plain),
         _largest(replay),
         _hit(replay),
         _luck(replay),
@@ -40,14 +40,36 @@ def _joined(text: str) -> str:
     return " ".join(text.split())
 
 
+def _part(replay: Replay) -> tuple[str, ...]:
+    """What to know first about a day with fewer accounts."""
+    day = replay.day
+    if day.part == 1:
+        return ()
+    part = percent(math.floor(day.part * WAD), WAD)
+    return (
+        f"""This is a small copy of the day, for a quick look: {len(day.holdings):,} accounts with
+        {part} of the profit. What had to be covered, what the venue took, and what insurance holds
+        are shrunk to that part, though their names and sources speak of the whole.""",
+    )
+
+
+def _exactness(plain: Outcome) -> str:
+    worst = max(abs(one.taken - one.needed) for one in plain.rounds)
+    return f"""Plimsoll with the waterfall off took {millions(plain.taken)} M from winners, in no
+        wave more than {dust(worst)} dollars away from what was needed. The two vaults, which are
+        never quite empty, paid {dust(plain.insurance)} dollars; with these it is net
+        {dust(plain.net)} dollars beyond what was needed."""
+
+
 def _largest(replay: Replay) -> str:
     worst = max(replay.plain.rounds, key=lambda one: one.largest)
     published = next(one for one in replay.settings.published if one.wave == worst.wave)
     asked = share(div_down(worst.needed * WAD, max(1, worst.available)))
+    few = "" if replay.day.part == 1 else " and so few accounts do not fill every market"
     return f"""Its largest haircut of a wave is {share(worst.largest)}, in wave {worst.wave}, where
         {asked} of the profit was needed. Continuous pro rata on the published profit of that wave
         takes {share(published.pro_rata)}; here earlier waves had taken or re-matched a part of
-        the same winners' profit."""
+        the same winners' profit{few}."""
 
 
 def _hit(replay: Replay) -> str:

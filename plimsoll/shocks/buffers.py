@@ -136,7 +136,11 @@ class Rooms:
 
 
 def reserve_all(capital: Capital, losses: Sequence[Loss]) -> list[tuple[int, int]]:
-    """Junior's and senior's part of each loss if they are reserved in this order."""
+    """Junior's and senior's part of each loss if they are reserved in this order.
+
+    The order matters: a loss in one market can use up the room without which a loss split over
+    several gets nothing.
+    """
     rooms = Rooms(capital)
     return [rooms.reserve(loss) for loss in losses]
 

@@ -2,13 +2,15 @@
 
 Definition. All prices jump at once, before anybody acts. Of all accounts below zero the two with
 the lowest equity default together. Survived: junior and senior vault, within their reservations
-and limits of the day, reserve both losses in full. Winners and takers do not count.
+and limits of the day, reserve both losses in full, whichever is reserved first. Winners and takers
+do not count.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Final
 
 from plimsoll.shocks.buffers import Capital, Loss, reserve_all
@@ -23,7 +25,10 @@ STEP: Final = 10_000
 
 @dataclass(frozen=True)
 class Cover:
-    """The dearest accounts of a shock, the dearest first; amounts wad."""
+    """The dearest accounts of a shock, the dearest first; amounts wad.
+
+    What the vaults pay is for the order of reservations in which that is less.
+    """
 
     accounts: tuple[int, ...]
     losses: tuple[int, ...]
@@ -64,7 +69,8 @@ def cover_of(holders: Sequence[Holder], runs: Mapping[int, DryRun], capital: Cap
         Loss(one.account, runs[one.account].loss, runs[one.account].weights, one.reserved)
         for one in holders
     ]
-    parts = reserve_all(capital, losses)
+    orders = (reserve_all(capital, order) for order in permutations(losses))
+    parts = min(orders, key=lambda pairs: sum(map(sum, pairs)))
     return Cover(
         accounts=tuple(loss.account for loss in losses),
         losses=tuple(loss.amount for loss in losses),

@@ -39,6 +39,8 @@ class VenueRow:
 
     Of what the buffers leave (`uncovered`) winners pay at most `winners_most`; at least
     `shortfall_least` lowers everybody's redemption rate (ray), which ends between the two rates.
+    All of this holds if the largest loss is reserved first: where limits of markets bind, another
+    order can make the vaults pay more or less in sum.
     """
 
     shock: Shock

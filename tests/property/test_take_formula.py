@@ -190,6 +190,13 @@ def test_take__equity_of_a_wei__restores_margin_where_nothing_at_all_gives_the_l
     assert 0 <= largest(1) - 1_500 * WAD <= 1
 
 
+def test_take__a_slice_costs_all_the_margin_it_frees__whole_leg(formula):
+    """No convex brackets lead here: their marginal rate is at least the leg's mean, 3 %."""
+    size, mark, mm = 1_000 * WAD, 100 * WAD, 3_000 * WAD
+    terms = formula(mm + 1, mm, mm, size, mark, 25_000, 30_000, 0, 1_200_000, 100 * WAD)
+    assert terms[:3] == (30_000, 0, size)
+
+
 def test_take__legs_of_a_few_wei__terms_never_fail(formula):
     draw = random.Random(5)
     for _ in range(2_000):

@@ -8,7 +8,8 @@ from plimsoll.chain.revm import RevmChain
 from tests.support.books import check_interest, check_waterfall, picture
 from tests.support.venue import AUCTION_S, BTC, ETH, JUNIOR, PRICES, RAY, SENIOR, WAD, Venue, named
 
-EPOCHS = 20  # a sync and a view follow eight each
+FOLLOWED = 8  # epochs, by one sync or one view
+EPOCHS = 20  # more than a sync and a view together
 
 
 @pytest.fixture
@@ -65,6 +66,30 @@ def test_resolve__account_far_behind_its_bucket__does_not_jam_the_queue(venue: V
     check_waterfall(venue, seen)
     # a sync that stops half way rounds the entry, by which later haircuts were shared out
     assert venue.client.custody.read("redemption_rate") == RAY
+
+
+def test_sync__closed_whole_many_epochs_ago__one_call_leaves_the_market() -> None:
+    """Nothing is left to follow: the place among the ten markets is free at once."""
+    venue = Venue(RevmChain())
+    with venue.owner() as owner:
+        for layer in (JUNIOR, SENIOR):
+            venue.send(owner, venue.client.waterfall, "set_limits", layer, (100_000, 10_000))
+    sleeper, first = venue.person("sleeper"), venue.person("first")
+    venue.deposit(sleeper, 100_000)
+    venue.deposit(first, 7_600)
+    venue.trade(first, sleeper, BTC, 3 * WAD)
+    venue.set_price(BTC, PRICES[BTC] * 9 // 10)
+    venue.start(first.account)
+    while not named(venue.resolve(400), "Finished"):
+        pass
+    venue.set_price(BTC, PRICES[BTC])
+    for number in range(1, FOLLOWED + 2):
+        one_epoch(venue, number)
+    ledger, account = venue.client.clearinghouse, sleeper.account
+    assert ledger.read("markets_of", account) == [BTC]
+    assert ledger.read("sync", account, BTC) is True
+    venue.send(sleeper.signer, ledger, "sync", account, BTC)
+    assert ledger.read("markets_of", account) == []
 
 
 def queue_head(venue: Venue) -> tuple[int, int]:

@@ -49,8 +49,9 @@ def result(number: int, **changes: Any) -> WaveResult:
         "wave": number,
         "needed": 10 * WAD,
         "taken": 10 * WAD,
+        "charged": 10 * WAD,
         "available_profit": 100 * WAD,
-        "out_of_reach": 0,
+        "out_of_reach": 2 * WAD,
         "largest_haircut": WAD // 10,
         "median_haircut": WAD // 10,
         "accounts": 3,
@@ -68,12 +69,10 @@ def result(number: int, **changes: Any) -> WaveResult:
 def played(*waves: WaveResult, rematched: tuple[int, ...] = (0, 0, 0, 0)) -> Performance:
     return Performance(
         waves=waves,
-        holdings_opened=4,
         dropped=((9, "no position"), (8, "no position")),
         capped=1,
         paid=(4 * WAD, 3 * WAD, 3 * WAD, 0),
         rematched=rematched,
-        seconds=1.0,
     )
 
 
@@ -150,8 +149,10 @@ def test_document__waves__are_those_of_plimsoll_with_the_waterfall_off(by_hand: 
     first = data["waves"][0]
     asked = {"wave", "needed", "taken", "available_profit", "largest_haircut", "accounts"}
     assert asked | {"buckets", "gas"} <= set(first)
-    assert (first["needed"], first["taken"]) == ("10", "10")
+    assert (first["needed"], first["taken"], first["paid_by_winners"]) == ("10", "10", "10")
     assert (first["available_profit"], first["largest_haircut"]) == ("100", "0.1")
+    assert first["profit_out_of_reach"] == "2"
+    assert data["part_of_the_day"] == "1"
     assert (first["accounts"], first["buckets"], first["gas"]) == (3, 3, 1_000_000)
     assert [row["kind"] for row in data["policies"]] == [
         "published",
@@ -192,9 +193,23 @@ def test_words__figures__are_those_of_the_replay(by_hand: Replay) -> None:
     said = " ".join(findings(by_hand))
     assert "In 2 waves 0.00 M had to be covered" in said
     assert "the vaults paid 0.00 M" in said
+    assert "small copy" not in said
     known = " ".join(limits(by_hand))
     assert "30 % of the accounts" in known
     assert "2 no position" in known
+
+
+def test_words__waterfall_off__what_the_vaults_paid_is_said(by_hand: Replay) -> None:
+    rounds = [
+        replace(one, taken=one.needed - 2 * 10**15, insurance=10**15)
+        for one in by_hand.plain.rounds
+    ]
+    queue, plain, insured = by_hand.outcomes
+    other = replace(by_hand, outcomes=(queue, replace(plain, rounds=tuple(rounds)), insured))
+    said = " ".join(findings(other))
+    assert "in no wave more than 2e-3 dollars away" in said
+    assert "paid 2e-3 dollars; with these it is net -2e-3 dollars" in said
+    assert [row[4] for row in tables.waves_table(other).rows] == ["-2e-3", "-2e-3"]
 
 
 @pytest.mark.parametrize(
@@ -222,10 +237,14 @@ def test_command__few_accounts__whole_report(
     shown = capsys.readouterr().out
     assert shown.rstrip().endswith("index.html")
     assert "run on the contracts" in shown
+    assert "This is a small copy of the day, for a quick look: 150 accounts" in " ".join(
+        shown.split()
+    )
     data = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert len(data["waves"]) == 16
     for row in data["waves"]:
         assert abs(to_wad(row["taken"]) - to_wad(row["needed"])) < WAD // 100
+        assert abs(to_wad(row["paid_by_winners"]) - to_wad(row["taken"])) < WAD // 10**6
         share = Fraction(to_wad(row["needed"]), to_wad(row["available_profit"]))
         # every winner is asked the same share; a small account's wei round
         assert abs(Fraction(to_wad(row["largest_haircut"]), WAD) - share) < Fraction(1, 1_000)
@@ -246,6 +265,7 @@ def test_command__few_accounts__whole_report(
         (["--data", "nowhere"], 2, "nowhere is not a folder"),
         (["--accounts", "5"], 2, "too few"),
         (["--accounts", "300", "--write-docs"], 2, "the whole day"),
+        (["--seed", "7", "--write-docs"], 2, "that `make replay` repeats"),
         (["--write-quantiles"], 2, "nothing to describe"),
         (["--scenario", "none.json"], 2, "cannot read the scenario"),
     ],

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from plimsoll.accounts import account_id
 from plimsoll.errors import InputError
+from plimsoll.loss_weights import SHARES, Weight, pack
 from plimsoll.shocks import (
     Shock,
     VenueView,
@@ -16,7 +18,11 @@ from plimsoll.shocks import (
     parse_moves,
     venue_view,
 )
+from plimsoll.shocks.buffers import Capital, Loss, reserve_all
+from plimsoll.shocks.cover import cover_of
 from plimsoll.shocks.grid import DEFAULT_MOVES
+from plimsoll.shocks.holders import Holder
+from plimsoll.shocks.reading import DryRun
 from plimsoll.units import RAY
 from tests.support.shock_world import (
     LOSERS,
@@ -34,6 +40,7 @@ from tests.support.shock_world import (
 from tests.support.venue import (
     BTC,
     ETH,
+    GENESIS,
     JUNIOR,
     MARKETS,
     PPM,
@@ -251,6 +258,43 @@ def test_venue__something_reserved_before__counts_for_its_account(venue: Venue) 
     _, junior, senior, _ = venue.client.waterfall.read("reservation", ann)
     assert abs(row.junior - found[0] - junior) <= LIMIT_DUST
     assert abs(row.senior - found[1] - senior) <= LIMIT_DUST
+
+
+def rooms(junior: int, senior: int, first: int, second: int) -> Capital:
+    """Room in both vaults together, and of each in two markets; wad."""
+    return Capital(
+        assets_tokens=(0, 0), assets=(0, 0), reserved=(0, 0), free=(junior, senior),
+        free_in={BTC: (first, first), ETH: (second, second)}, unnamed=(0, 0), time=GENESIS,
+    )  # fmt: skip
+
+
+def test_reserve_all__another_order__another_sum() -> None:
+    """A loss in one market takes the room that a loss split over two cannot do without."""
+    alone = Loss(1, 101 * WAD, pack([Weight(BTC, False, SHARES)]))
+    split = Loss(2, 100 * WAD, pack([Weight(n, False, SHARES // 2) for n in (BTC, ETH)]))
+    capital = rooms(100 * WAD, 0, 50 * WAD, 50 * WAD)
+    assert reserve_all(capital, [alone, split]) == [(50 * WAD, 0), (0, 0)]
+    assert reserve_all(capital, [split, alone]) == [(100 * WAD, 0), (0, 0)]
+
+
+def test_cover__survives__only_if_it_does_whichever_comes_first() -> None:
+    """Junior has room for one of the losses, and senior has none in the market of the other."""
+    capital = replace(
+        rooms(50 * WAD, 50 * WAD, 50 * WAD, 50 * WAD),
+        free_in={BTC: (50 * WAD, 50 * WAD), ETH: (50 * WAD, 0)},
+    )
+    runs = {
+        account: DryRun(-49 * WAD, 49 * WAD, 0, 0, 49 * WAD, pack([Weight(n, False, SHARES)]))
+        for account, n in ((1, BTC), (2, ETH))
+    }
+    losses = [Loss(account, run.loss, run.weights) for account, run in runs.items()]
+    both = [sum(map(sum, reserve_all(capital, order))) for order in (losses, losses[::-1])]
+    assert both[0] < 98 * WAD == both[1]
+    for pair in ((1, 2), (2, 1)):
+        holders = [Holder(account, 0, 0, 0, 0, False, (0, 0), ()) for account in pair]
+        found = cover_of(holders, runs, capital)
+        assert found.uncovered == 98 * WAD - both[0]
+        assert not found.survived
 
 
 def poor_winners() -> Venue:

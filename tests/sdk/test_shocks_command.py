@@ -86,6 +86,7 @@ def test_command__venue__prints_and_writes_what_the_library_says(
     assert document.keys() == expected.keys()
     for words in ("all markets -30 %", "cover-2", "survives", "fails", "free, BTC", "wrote"):
         assert words in printed, words
+    assert "Only accounts of the list" not in printed
 
 
 def test_command__accounts_from_a_file__those_only(
@@ -96,7 +97,12 @@ def test_command__accounts_from_a_file__those_only(
     listed.write_text(f"# two\n{ann.address}\n\n{cem.account:#066x}\n", encoding="utf-8")
     program.run([*saved, "--accounts", str(listed), "--shocks", "-30", "--json", str(file)])
     assert json.loads(file.read_text(encoding="utf-8"))["accounts"] == 2
-    assert "2 accounts with positions" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "2 accounts with positions" in printed
+    assert "Only accounts of the list" in printed
+    listed.write_text(f"{STRANGER}\n", encoding="utf-8")
+    code, error = refused(capsys, *saved, "--accounts", str(listed))
+    assert (code, "holds a position here" in error) == (2, True)
 
 
 def test_command__account__prints_and_writes(
