@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from brownie import ZERO_ADDRESS, reverts
 
 from tests.support.vault_desk import DEAD, assert_counted, earn, request_and_wait
@@ -50,17 +51,19 @@ def test_pay_loss__all_but_a_little__keeps_the_generation(world, vault, saver):
     assert vault.convertToAssets(vault.balanceOf(saver)) <= 10
 
 
-def test_pay_loss__less_than_a_billionth_left__closes_the_generation(world, vault, saver):
+@pytest.mark.parametrize("left", [10, 1])
+def test_pay_loss__less_than_a_billionth_left__closes_the_generation(world, vault, saver, left):
     world.invest(vault, saver, 10_000 * world.unit)
-    receipt = world.driver.pay_loss(vault, 10_001 * world.unit - 10)
+    receipt = world.driver.pay_loss(vault, 10_001 * world.unit - left)
     assert receipt.events["GenerationClosed"] == {
         "generation": 0,
         "shares": 10_001 * world.unit * PAR,
-        "assets": 10,
+        "assets": left,
     }
+    assert receipt.events["DeadDeposit"] == {"assets": left, "shares": left * PAR}
     assert vault.generation() == 1
     assert vault.balanceOf(saver) == 0
-    assert vault.balanceOf(DEAD) == vault.totalSupply() == 10 * PAR
+    assert vault.balanceOf(DEAD) == vault.totalSupply() == left * PAR
     assert_counted(world, vault)
 
 
@@ -69,7 +72,8 @@ def test_wipe_out__old_shares_are_cancelled_and_newcomers_start_at_par(
 ):
     shares = world.invest(vault, saver, 100 * world.unit)
     vault.request_withdrawal(shares, {"from": saver})
-    world.driver.pay_loss(vault, 101 * world.unit)
+    receipt = world.driver.pay_loss(vault, 101 * world.unit)
+    assert "DeadDeposit" not in receipt.events
     assert vault.totalAssets() == vault.totalSupply() == 0
     assert vault.balanceOf(saver) == vault.requested_assets() == 0
     assert tuple(vault.withdrawal_request(saver)) == (0, 0, 0)
