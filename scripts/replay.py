@@ -60,7 +60,12 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--scenario", type=Path, default=SCENARIO, metavar="FILE")
     parser.add_argument("--accounts", type=int, metavar="N", help="so many only, for a quick look")
     parser.add_argument("--seed", type=int, help="another draw of accounts and hedges")
-    parser.add_argument("--out", type=Path, default=DEFAULT_OUT, metavar="FOLDER")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="for the report (default: reports/replay, with --accounts reports/replay-N)",
+    )
     parser.add_argument("--quiet", action="store_true", help="no tables, only what was written")
     parser.add_argument(
         "--write-docs", action="store_true", help="put the figures into docs/october-2025.md"
@@ -71,6 +76,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         help="describe the file in --data, put the quantiles into the scenario, replay nothing",
     )
     args = parser.parse_args(argv)
+    if args.out is None:
+        copy = "" if args.accounts is None else f"-{args.accounts}"
+        args.out = DEFAULT_OUT.with_name(f"{DEFAULT_OUT.name}{copy}")
     problems = {
         "the documentation shows the whole day": (
             args.write_docs and args.accounts is not None,
@@ -104,7 +112,7 @@ def replay(args: argparse.Namespace, say: Callable[[str], None]) -> Replay:
     say("reading the day")
     day = load_day(args.data, args.scenario, args.accounts, args.seed)
     stage = build(day, progress=say)
-    day = measure.as_opened(day, stage.people)
+    whole, day = day, measure.as_opened(stage.day, stage.people)
     outcomes = []
     for policy in settings.policies:
         say(policy.title)
@@ -114,7 +122,7 @@ def replay(args: argparse.Namespace, say: Callable[[str], None]) -> Replay:
             continue
         performance = play(
             stage,
-            insurance=math.floor(policy.insurance * day.part),
+            insurance=math.floor(policy.insurance * day.scale),
             progress=_named(policy.title, say),
         )
         outcomes.append(measure.performed(policy, settings, day, performance))
@@ -122,7 +130,7 @@ def replay(args: argparse.Namespace, say: Callable[[str], None]) -> Replay:
     return Replay(
         settings=settings,
         day=day,
-        venue=measure.published(day, settings.published),
+        venue=measure.published(whole, settings.published),
         outcomes=tuple(outcomes),
         luck=measure.luck(day),
         seconds=time.monotonic() - began,

@@ -45,14 +45,14 @@ class Holding:
 class Day:
     """Everything a policy has to work with.
 
-    A day with fewer accounts has smaller waves in proportion; `part` is that proportion, and
+    A day with fewer accounts has smaller waves in proportion; `scale` is that proportion, and
     what insurance a policy names shrinks by it too.
     """
 
     holdings: tuple[Holding, ...]
     waves: tuple[Wave, ...]
     source: str
-    part: Fraction = Fraction(1)
+    scale: Fraction = Fraction(1)
 
 
 def load_day(
@@ -76,12 +76,12 @@ def load_day(
         source = f"{path.name}: one holding per row"
         _enough(outlines, settings, path)
     kept = outlines if accounts is None else _fewer(outlines, accounts)
-    part = Fraction(_gains(kept), _gains(outlines))
+    scale = Fraction(_gains(kept), _gains(outlines))
     return Day(
         holdings=_holdings(kept, settings),
-        waves=tuple(_shrunk(wave, part) for wave in settings.waves),
+        waves=tuple(_shrunk(wave, scale) for wave in settings.waves),
         source=source,
-        part=part,
+        scale=scale,
     )
 
 
@@ -184,10 +184,10 @@ def _gains(outlines: Iterable[Outline]) -> int:
     return sum(max(0, one.profit) for one in outlines)
 
 
-def _shrunk(wave: Wave, part: Fraction) -> Wave:
+def _shrunk(wave: Wave, scale: Fraction) -> Wave:
     return replace(
         wave,
-        needed=math.floor(wave.needed * part),
-        taken_by_venue=math.floor(wave.taken_by_venue * part),
-        available=math.floor(wave.available * part),
+        needed=math.floor(wave.needed * scale),
+        taken_by_venue=math.floor(wave.taken_by_venue * scale),
+        available=math.floor(wave.available * scale),
     )

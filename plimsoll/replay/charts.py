@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -12,13 +12,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from plimsoll.replay.measure import Outcome
+from plimsoll.replay.measure import PolicyOutcome
 from plimsoll.replay.report import Replay
-from plimsoll.report.charts import BLUE, GREEN, GREY, INK, ORANGE, PALE, PURPLE, RED, SKY
+from plimsoll.report.charts import BLUE, GREEN, GREY, INK, ORANGE, PALE, PURPLE, RED, SKY, STYLE
 from plimsoll.units import WAD
 
 MILLION: Final = 10**6 * WAD
-STYLES: Final = {
+POLICY_STYLES: Final = {
     "published": (GREY, "//"),
     "queue": (RED, ""),
     "size": (ORANGE, ""),
@@ -28,32 +28,13 @@ STYLES: Final = {
 INSURED: Final = (GREEN, SKY, INK)  # colours of further Plimsoll policies, in turn
 LEAST_SHOWN: Final = 1e-9  # shares below are drawn here on a scale of powers
 
-_LOOK: Final[dict[Any, Any]] = {
-    "figure.dpi": 130,
-    "savefig.dpi": 130,
-    "font.family": "DejaVu Sans",
-    "font.size": 9.5,
-    "text.color": INK,
-    "axes.edgecolor": GREY,
-    "axes.labelcolor": INK,
-    "axes.titlesize": 10.5,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#EBEBEB",
-    "legend.frameon": False,
-}
-
 
 def draw_all(replay: Replay, folder: Path) -> dict[str, Path]:
     """All pictures as PNG files in `folder`: what each shows, and where it is."""
     mpl.use("Agg")
     found = {}
     for name, (says, draw) in PICTURES.items():
-        with mpl.rc_context(_LOOK):
+        with mpl.rc_context(STYLE):
             figure = draw(replay)
             path = folder / name
             # without a software version the same replay gives the same bytes
@@ -84,7 +65,7 @@ def money(replay: Replay) -> Figure:
     left.set_title("Taken too much, and too little (left), M$")
 
     begins = [0.0] * len(outcomes)
-    parts: tuple[tuple[str, str, Callable[[Outcome], int]], ...] = (
+    parts: tuple[tuple[str, str, Callable[[PolicyOutcome], int]], ...] = (
         ("insurance", SKY, lambda outcome: outcome.insurance),
         ("winners", ORANGE, lambda outcome: outcome.taken),
         ("nobody", RED, lambda outcome: outcome.shortfall),
@@ -191,14 +172,14 @@ PICTURES: Final[dict[str, tuple[str, Callable[[Replay], Figure]]]] = {
 # --- pieces --------------------------------------------------------------------------------
 
 
-def _style(replay: Replay, outcome: Outcome) -> tuple[str, str]:
+def _style(replay: Replay, outcome: PolicyOutcome) -> tuple[str, str]:
     """Colour and hatch of a policy."""
     if outcome.kind == "published":
-        return STYLES["published"]
+        return POLICY_STYLES["published"]
     policies = replay.settings.policies
     policy = next(one for one in policies if one.key == outcome.key)
     if policy.insurance == 0:
-        return STYLES[policy.kind]
+        return POLICY_STYLES[policy.kind]
     insured = [one.key for one in policies if one.insurance > 0]
     return INSURED[insured.index(policy.key) % len(INSURED)], ""
 

@@ -47,7 +47,7 @@ class Round:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PolicyOutcome:
     """A day under one policy; shares in wad of own profit over the whole day."""
 
     key: str
@@ -59,7 +59,7 @@ class Outcome:
     largest: int | None = None
     median: int | None = None  # of those who paid
     hedged: int | None = None  # delta-neutral books, as assumed
-    broken: int | None = None  # of these, who lost too much of their position
+    broken: int | None = None  # of these, who lost too much: simulated haircut, or re-matching
     paid_shares: tuple[int, ...] = ()  # per account with a profit, ascending
     dropped: Mapping[str, int] | None = None  # reason -> accounts that are not as in the data
 
@@ -105,18 +105,18 @@ class Outcome:
 
     @property
     def gas(self) -> int | None:
-        """Gas of all resolves."""
+        """Gas of all calls of `resolve`; `start` is not counted."""
         return _sum(one.gas for one in self.rounds)
 
 
-def published(day: Day, haircuts: Sequence[Published]) -> Outcome:
+def published(day: Day, haircuts: Sequence[Published]) -> PolicyOutcome:
     """What the venue took that day, by the published reconstruction.
 
     Its largest haircuts are parts of equity, not of profit. Every account of the file was
     deleveraged; in which wave is not published.
     """
     by_wave = {one.wave: one for one in haircuts}
-    return Outcome(
+    return PolicyOutcome(
         key="venue",
         title="the venue, as published",
         kind="published",
@@ -140,7 +140,7 @@ def published(day: Day, haircuts: Sequence[Published]) -> Outcome:
     )
 
 
-def simulated(policy: Policy, settings: Settings, day: Day, result: Simulation) -> Outcome:
+def simulated(policy: Policy, settings: Settings, day: Day, result: Simulation) -> PolicyOutcome:
     """Figures of a policy that was simulated."""
     rounds = tuple(
         Round(
@@ -162,7 +162,7 @@ def simulated(policy: Policy, settings: Settings, day: Day, result: Simulation) 
     )
 
 
-def performed(policy: Policy, settings: Settings, day: Day, result: Performance) -> Outcome:
+def performed(policy: Policy, settings: Settings, day: Day, result: Performance) -> PolicyOutcome:
     """Figures of a policy that the contracts carried out."""
     rounds = tuple(
         Round(
@@ -195,7 +195,7 @@ def performed(policy: Policy, settings: Settings, day: Day, result: Performance)
 
 
 def as_opened(day: Day, people: Iterable[Person]) -> Day:
-    """The day with the equity that accounts have on chain, so that all policies meet one state.
+    """A stage's day with the equity that accounts have on chain: all policies meet one state.
 
     It differs where an account has less cash than initial margin allows.
     """
@@ -230,7 +230,7 @@ def _outcome(
     kind: str,
     paid: Sequence[int],
     closed: Sequence[int],
-) -> Outcome:
+) -> PolicyOutcome:
     shares = sorted(
         div_down(amount * WAD, one.profit)
         for amount, one in zip(paid, holdings, strict=True)
@@ -239,7 +239,7 @@ def _outcome(
     payers = [share for share in shares if share > 0]
     limit = div_down(settings.broken_ppm * WAD, PPM)
     hedged = [part for part, one in zip(closed, holdings, strict=True) if one.hedged]
-    return Outcome(
+    return PolicyOutcome(
         key=policy.key,
         title=policy.title,
         kind=kind,

@@ -14,7 +14,7 @@ from typing import Final
 from plimsoll.accounts import account_id
 from plimsoll.bench.cold import Image
 from plimsoll.replay.book import Day
-from plimsoll.replay.population import MARK, Seat, Table, deal, seats
+from plimsoll.replay.population import MARK, Deal, Seat, deal, openable, seats
 from plimsoll.replay.venue import BAND_PPM, IM_PPM, TOKEN, Venue
 from plimsoll.scenario import LEVERAGE_CLASSES
 from plimsoll.units import PPM, WAD, div_up
@@ -40,7 +40,8 @@ class Stage:
     """The state before the first wave, from which every play starts."""
 
     day: Day
-    table: Table
+    """With the holdings that could be opened."""
+    table: Deal
     venue: Venue
     image: Image
     people: tuple[Person, ...]
@@ -48,8 +49,6 @@ class Stage:
     """Holdings that could not be opened: number and reason."""
     capped: int
     """Accounts that keep more cash than they had: initial margin lets no more out."""
-    added: int
-    """That cash, wad."""
 
 
 def build(day: Day, progress: Progress, *, one_market: bool = False) -> Stage:
@@ -57,8 +56,9 @@ def build(day: Day, progress: Progress, *, one_market: bool = False) -> Stage:
 
     `one_market` puts all of them into one. Raises `ContractReverted` if the protocol refuses.
     """
+    day, dropped = openable(day)
     table = deal(day, one_market=one_market)
-    found, dropped = seats(day, table)
+    found = seats(day, table)
     genesis = day.waves[0].at_ms // 1_000 - _BEFORE_S
     # one market more, for whoever needs one without holdings
     venue = Venue(table.markets + 1, genesis - genesis % 300)
@@ -85,9 +85,8 @@ def build(day: Day, progress: Progress, *, one_market: bool = False) -> Stage:
         venue=venue,
         image=venue.chain.image(),
         people=people,
-        dropped=tuple(dropped),
+        dropped=dropped,
         capped=sum(1 for amount in kept if amount),
-        added=sum(kept),
     )
 
 

@@ -6,15 +6,16 @@ on chain (`population.deal`). Giving up a part of one's profit is the same as be
 at one's entry price for that part of the position, and so the part is both: the haircut, and
 what the position shrinks by.
 
-- *queue*: accounts in the order of profit / account value, which is PnL % x leverage, are
-  closed whole until the loss is covered;
+- *queue*: accounts in the order of profit / equity, which is PnL % of notional times notional /
+  equity, are closed whole until the loss is covered;
 - *size*: everybody pays in proportion to position size, nobody more than the profit; what
   that leaves open is spread over the others;
 - *profit*: everybody pays in proportion to profit.
 
-The venue documents another rank, (mark / entry) x (notional / account value) of each position. It
-closed contracts at the bankruptcy prices of those who had lost, which takes less than the whole
-profit of an account; its published figures stand beside these.
+Hyperliquid documents another rank, (mark / entry) x (notional / account value) of each position,
+and the leverage of the public file's own column gives a third. The venue closed contracts at the
+bankruptcy prices of those who had lost, which takes less than the whole profit of an account; its
+published figures stand beside these.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from plimsoll.replay.book import Day, Holding, Wave
-from plimsoll.replay.population import Table
+from plimsoll.replay.population import Deal
 from plimsoll.replay.settings import Kind
 from plimsoll.units import WAD, div_down
 
@@ -78,7 +79,7 @@ class _Winners:
         return div_down(one.notional * self.profit[place], one.profit)
 
 
-def simulate(day: Day, table: Table, kind: Kind) -> Simulation:
+def simulate(day: Day, table: Deal, kind: Kind) -> Simulation:
     """The day under a simulated policy: `queue`, `size` or `profit`."""
     winners = _Winners(day.holdings)
     rule = _RULES[kind]
@@ -139,8 +140,8 @@ class _Rule:
     spread: Callable[[_Winners, Sequence[int], int], Charges]
 
 
-def _by_leverage(one: Holding) -> tuple[bool, Fraction]:
-    """PnL % x leverage = profit / equity, the most first.
+def _by_profit_on_equity(one: Holding) -> tuple[bool, Fraction]:
+    """Profit / equity, the most first.
 
     An account with nothing but its profit, or less, has no bound on its leverage and leads.
     """
@@ -200,7 +201,7 @@ def _proportional(amount: int, places: Sequence[int], weights: Sequence[int]) ->
 
 
 _RULES: Final[dict[str, _Rule]] = {
-    "queue": _Rule(_by_leverage, _queue),
+    "queue": _Rule(_by_profit_on_equity, _queue),
     "size": _Rule(_by_margin, _on_size),
     "profit": _Rule(lambda one: one.notional, _on_profit),
 }

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from plimsoll.replay.book import Day, Holding
@@ -33,7 +33,7 @@ _SEED: Final = 20_251_010
 
 
 @dataclass(frozen=True)
-class Table:
+class Deal:
     """Which market every holding is in, and which markets every wave hits.
 
     Both are in the order of the day; a wave hits the markets 1 to its `reach`.
@@ -65,7 +65,7 @@ class Seat:
     """With this, at the mark of the ADL."""
 
 
-def deal(day: Day, *, one_market: bool = False, seed: int = _SEED) -> Table:
+def deal(day: Day, *, one_market: bool = False, seed: int = _SEED) -> Deal:
     """Assign every holding to a market; see the head of this file.
 
     Holdings are dealt by falling profit, each to a market drawn in proportion to the profit that
@@ -74,7 +74,7 @@ def deal(day: Day, *, one_market: bool = False, seed: int = _SEED) -> Table:
     could reach, all waves' shares shrink alike. `one_market` puts everybody into the first.
     """
     if one_market:
-        return Table((1,) * len(day.holdings), (1,) * len(day.waves), 1)
+        return Deal((1,) * len(day.holdings), (1,) * len(day.waves), 1)
     total = sum(max(0, holding.profit) for holding in day.holdings)
     levels = sorted({wave.available for wave in day.waves})
     ends = [div_down(level * min(total, levels[-1]), levels[-1]) for level in levels]
@@ -89,24 +89,26 @@ def deal(day: Day, *, one_market: bool = False, seed: int = _SEED) -> Table:
         market_of[place] = market + 1
         lacking[market] -= max(0, profit)
     reach = tuple(1 + levels.index(wave.available) for wave in day.waves)
-    return Table(tuple(market_of), reach, len(rooms))
+    return Deal(tuple(market_of), reach, len(rooms))
 
 
-def seat(holding: Holding, place: int, market: int) -> Seat | str:
-    """How a holding is opened, or why it cannot be.
+def refusal(holding: Holding) -> str:
+    """Why a holding cannot be opened; empty if it can."""
+    if div_down(holding.notional * WAD, MARK) <= 0:
+        return "no position"
+    if _entry(holding)[0] > _HIGHEST_ENTRY:
+        return "profit out of all proportion to the notional"
+    return ""
+
+
+def seat(holding: Holding, place: int, market: int) -> Seat:
+    """How a holding is opened, unless there is a `refusal`.
 
     Its cash is its equity less its profit. It opens in the lowest leverage class that this cash
     allows; one that no class allows gets the margin of the highest for the opening.
     """
     size = div_down(holding.notional * WAD, MARK)
-    if size <= 0:
-        return "no position"
-    entry = MARK + div_down(holding.profit * WAD, size)
-    long = entry < _LOWEST_ENTRY
-    if long:
-        entry = MARK + div_up(-holding.profit * WAD, size)
-    if entry > _HIGHEST_ENTRY:
-        return "profit out of all proportion to the notional"
+    entry, long = _entry(holding)
     least = div_up(MIN_NOTIONAL * WAD, entry)
     opened = size if size >= least else size + least
     cash = holding.equity - holding.profit
@@ -126,17 +128,25 @@ def seat(holding: Holding, place: int, market: int) -> Seat | str:
     )
 
 
-def seats(day: Day, table: Table) -> tuple[list[Seat], list[tuple[int, str]]]:
-    """All seats, and the numbers of the holdings without one with the reason."""
-    found: list[Seat] = []
-    dropped: list[tuple[int, str]] = []
-    for place, holding in enumerate(day.holdings):
-        result = seat(holding, place, table.market_of[place])
-        if isinstance(result, Seat):
-            found.append(result)
-        else:
-            dropped.append((holding.number, result))
-    return found, dropped
+def openable(day: Day) -> tuple[Day, tuple[tuple[int, str], ...]]:
+    """The day with the holdings that can be opened; the numbers of the others with the reason."""
+    reasons = [(one.number, why) for one in day.holdings if (why := refusal(one))]
+    kept = tuple(one for one in day.holdings if not refusal(one))
+    return replace(day, holdings=kept), tuple(reasons)
+
+
+def seats(day: Day, table: Deal) -> list[Seat]:
+    """The seats of a day whose holdings can all be opened."""
+    return [seat(one, place, table.market_of[place]) for place, one in enumerate(day.holdings)]
+
+
+def _entry(holding: Holding) -> tuple[int, bool]:
+    """Where a holding was entered (wad), and whether it is a long."""
+    size = div_down(holding.notional * WAD, MARK)
+    entry = MARK + div_down(holding.profit * WAD, size)
+    if entry >= _LOWEST_ENTRY:
+        return entry, False
+    return MARK + div_up(-holding.profit * WAD, size), True
 
 
 def _class_for(notional: int, cash: int) -> int:

@@ -1,7 +1,9 @@
 """The figures of a replay as files: report.json, waves.csv and policies.csv.
 
 Amounts are exact decimal strings in units of the settlement asset (dollars), shares are decimal
-strings of one; null or an empty cell means not known, or not applicable.
+strings of one; null or an empty cell means not known, or not applicable. The venue's `accounts`
+are those it deleveraged, and its haircuts parts of equity; everybody else's are parts of profit.
+`gas` is that of the calls of `resolve`.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from plimsoll.replay.book import Day
-from plimsoll.replay.measure import Outcome, Round
+from plimsoll.replay.measure import PolicyOutcome, Round
 from plimsoll.replay.quantiles import quantile
 from plimsoll.replay.settings import Settings
 from plimsoll.units import PPM, WAD, div_down, exact
@@ -31,13 +33,13 @@ class Replay:
 
     settings: Settings
     day: Day
-    venue: Outcome
-    outcomes: tuple[Outcome, ...]
+    venue: PolicyOutcome
+    outcomes: tuple[PolicyOutcome, ...]
     luck: tuple[int, ...]  # net overshoots of the queue under other deals, wad, ascending
     seconds: float  # shown only: a report has the same bytes every time
 
     @property
-    def plain(self) -> Outcome:
+    def plain(self) -> PolicyOutcome:
         """Plimsoll, waterfall off."""
         key = next(
             policy.key
@@ -47,7 +49,7 @@ class Replay:
         return next(outcome for outcome in self.outcomes if outcome.key == key)
 
     @property
-    def rows(self) -> tuple[Outcome, ...]:
+    def rows(self) -> tuple[PolicyOutcome, ...]:
         """The venue first, then every policy."""
         return (self.venue, *self.outcomes)
 
@@ -59,7 +61,7 @@ def document(replay: Replay) -> Json:
         "name": settings.name,
         "about": settings.about,
         "seed": settings.seed,
-        "part_of_the_day": exact(math.floor(day.part * WAD)),
+        "scale": exact(math.floor(day.scale * WAD)),
         "source": {"accounts": day.source, "waves": settings.waves_source},
         "facts": [dict(fact) for fact in settings.facts],
         "assumptions": {
@@ -79,16 +81,20 @@ def document(replay: Replay) -> Json:
 
 
 def quantiles(day: Day) -> list[Json]:
-    """Notional, profit, leverage and place in the queue of the day's accounts.
+    """Notional, profit, leverage and rank in the simulated queue of the day's accounts.
 
-    Leverage is notional / cash, PnL % x leverage is profit / equity; both are 0 where the
-    divisor is not positive.
+    Leverage is notional / cash, the rank profit / equity; both are 0 where the divisor is not
+    positive.
     """
     columns = {
         "notional": [one.notional for one in day.holdings],
         "profit": [one.profit for one in day.holdings],
-        "leverage": [_ratio(one.notional, one.equity - one.profit) for one in day.holdings],
-        "PnL % x leverage": [_ratio(one.profit, one.equity) for one in day.holdings],
+        "leverage: notional / cash": [
+            _ratio(one.notional, one.equity - one.profit) for one in day.holdings
+        ],
+        "rank in the simulated queue: profit / equity": [
+            _ratio(one.profit, one.equity) for one in day.holdings
+        ],
     }
     return [
         {
@@ -154,7 +160,7 @@ def _round(one: Round) -> Json:
     }
 
 
-def _totals(outcome: Outcome) -> Json:
+def _totals(outcome: PolicyOutcome) -> Json:
     return {
         "policy": outcome.key,
         "title": outcome.title,
@@ -171,12 +177,13 @@ def _totals(outcome: Outcome) -> Json:
         "median_haircut": _known(outcome.median),
         "recirculation": _known(outcome.recirculation),
         "hedged_books": outcome.hedged,
-        "hedges_broken": outcome.broken,
+        "hedges_broken_by_haircut": outcome.broken if outcome.kind == "simulation" else None,
+        "hedges_broken_by_rematching": outcome.broken if outcome.kind == "contracts" else None,
         "gas": outcome.gas,
     }
 
 
-def _outcome(outcome: Outcome) -> Json:
+def _outcome(outcome: PolicyOutcome) -> Json:
     return {
         **_totals(outcome),
         "dropped": dict(outcome.dropped or {}),

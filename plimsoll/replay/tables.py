@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
 from rich.table import Table as RichTable
 
-from plimsoll.replay.measure import Outcome
+from plimsoll.replay.measure import PolicyOutcome
 from plimsoll.replay.report import SHOWN_PPM, Replay, quantiles
+from plimsoll.report.layout import clock
 from plimsoll.units import PPM, WAD, div_down, percent, rounded
 
 MILLION: Final = 10**6 * WAD
@@ -64,16 +64,18 @@ def people_table(replay: Replay) -> Table:
         title="Policies side by side: people, over the whole day",
         columns=(
             *("policy", "accounts charged", "largest haircut", "median haircut"),
-            *("hedged books", "hedges broken", "gas, million"),
+            *("hedged books", "broken by haircut", "broken by re-matching"),
+            "gas of resolve, M",
         ),
         rows=tuple(
             (
                 outcome.title,
-                _count(outcome.accounts),
-                share(outcome.largest),
+                _count(outcome.accounts) + _of(outcome, " deleveraged"),
+                share(outcome.largest) + _of(outcome, " of equity"),
                 share(outcome.median),
                 _count(outcome.hedged),
-                _broken(outcome),
+                _broken(outcome, "simulation"),
+                _broken(outcome, "contracts"),
                 NONE if outcome.gas is None else rounded(outcome.gas, 1, 10**6),
             )
             for outcome in replay.rows
@@ -88,12 +90,12 @@ def waves_table(replay: Replay) -> Table:
         title=f"{replay.plain.title}, wave by wave, dollars",
         columns=(
             *("wave", "UTC", "needed", "taken", "difference", "profit before", "needed / profit"),
-            *("haircut", "accounts", "re-matched", "buckets", "gas", "calls"),
+            *("haircut", "accounts", "re-matched", "buckets", "gas of resolve", "calls"),
         ),
         rows=tuple(
             (
                 str(one.wave),
-                clock(times[one.wave]),
+                clock(times[one.wave] // 1_000),
                 rounded(one.needed),
                 rounded(one.taken),
                 dust(one.taken - one.needed),
@@ -119,12 +121,12 @@ def published_table(replay: Replay) -> Table:
         title="The venue, wave by wave, as published, dollars",
         columns=(
             *("wave", "UTC", "needed", "taken", "too much", "profit of the wave's winners"),
-            *("needed / profit", "largest, pro rata", "largest, venue"),
+            *("needed / profit", "largest of equity, pro rata", "largest of equity, venue"),
         ),
         rows=tuple(
             (
                 str(wave.number),
-                clock(wave.at_ms),
+                clock(wave.at_ms // 1_000),
                 rounded(wave.needed),
                 rounded(wave.taken_by_venue),
                 rounded(wave.taken_by_venue - wave.needed),
@@ -214,16 +216,17 @@ def dust(amount: int) -> str:
     return rounded(amount)
 
 
-def clock(at_ms: int) -> str:
-    """Time of day, UTC."""
-    return f"{datetime.fromtimestamp(at_ms // 1_000, UTC):%H:%M:%S}"
-
-
 def _count(number: int | None) -> str:
     return NONE if number is None else f"{number:,}"
 
 
-def _broken(outcome: Outcome) -> str:
-    if outcome.hedged is None or outcome.broken is None:
+def _of(outcome: PolicyOutcome, measure: str) -> str:
+    """What the venue's figure measures, which is not what its column does."""
+    return measure if outcome.kind == "published" else ""
+
+
+def _broken(outcome: PolicyOutcome, kind: str) -> str:
+    """Broken hedges of policies of a kind: simulations close by haircut, contracts re-match."""
+    if outcome.kind != kind or outcome.hedged is None or outcome.broken is None:
         return NONE
     return percent(outcome.broken, max(1, outcome.hedged), 1)

@@ -34,7 +34,7 @@ IM_PPM: Final = 50_000
 
 _FAR_FUTURE: Final = 4_000_000_000
 _ENDLESS: Final = 10**33
-_DEAREST: Final = 10**30
+_HIGHEST_PRICE: Final = 10**30
 _FEED_DECIMALS: Final = 8
 _FEED_UNIT: Final = 10 ** (18 - _FEED_DECIMALS)
 _OI_CAP: Final = 10**9 * WAD
@@ -108,7 +108,7 @@ class Venue:
             account=self.dealer(market),
             market=market,
             size=_ENDLESS if dealer_buys else -_ENDLESS,
-            limit_price=_DEAREST if dealer_buys else 1,
+            limit_price=_HIGHEST_PRICE if dealer_buys else 1,
             max_fee_ppm=0,
             expiry=_FAR_FUTURE,
             salt=int(dealer_buys),

@@ -64,15 +64,10 @@ class WaveResult:
     recirculation: int
     """Paid by winners who thereby have less than nothing."""
 
-    @property
-    def overshoot(self) -> int:
-        """Collected beyond what was needed; negative if somebody else has to bear the rest."""
-        return self.taken + self.layers["junior"] + self.layers["senior"] - self.needed
-
 
 @dataclass(frozen=True)
 class Performance:
-    """A day under Plimsoll; `paid` and `rematched` per holding, in the order of the day."""
+    """A day under Plimsoll; `paid` and `rematched` per holding, in the order of the stage's day."""
 
     waves: tuple[WaveResult, ...]
     dropped: tuple[tuple[int, str], ...]

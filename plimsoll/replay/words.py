@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from plimsoll.replay.bankrupt import JUMP_PPM
-from plimsoll.replay.measure import Outcome
+from plimsoll.replay.measure import PolicyOutcome
 from plimsoll.replay.policies import middle
 from plimsoll.replay.population import MARK
 from plimsoll.replay.report import Replay
@@ -18,7 +18,7 @@ def findings(replay: Replay) -> tuple[str, ...]:
     """The result in a few sentences, the most important first."""
     plain, venue = replay.plain, replay.venue
     said = (
-        *_part(replay),
+        *_scale(replay),
         f"""In {len(plain.rounds)} waves {millions(plain.needed)} M had to be covered. By the
         published reconstruction the venue took {millions(venue.taken)} M:
         {millions(venue.over)} M too much in some waves and {millions(venue.under)} M too little
@@ -40,20 +40,20 @@ def _joined(text: str) -> str:
     return " ".join(text.split())
 
 
-def _part(replay: Replay) -> tuple[str, ...]:
+def _scale(replay: Replay) -> tuple[str, ...]:
     """What to know first about a day with fewer accounts."""
     day = replay.day
-    if day.part == 1:
+    if day.scale == 1:
         return ()
-    part = percent(math.floor(day.part * WAD), WAD)
+    scale = percent(math.floor(day.scale * WAD), WAD)
     return (
         f"""This is a small copy of the day, for a quick look: {len(day.holdings):,} accounts with
-        {part} of the profit. What had to be covered, what the venue took, and what insurance holds
-        are shrunk to that part, though their names and sources speak of the whole.""",
+        {scale} of the profit. What had to be covered, what the venue took, and what insurance holds
+        are shrunk to that scale, though their names and sources speak of the whole.""",
     )
 
 
-def _exactness(plain: Outcome) -> str:
+def _exactness(plain: PolicyOutcome) -> str:
     worst = max(abs(one.taken - one.needed) for one in plain.rounds)
     return f"""Plimsoll with the waterfall off took {millions(plain.taken)} M from winners, in no
         wave more than {dust(worst)} dollars away from what was needed. The two vaults, which are
@@ -65,7 +65,7 @@ def _largest(replay: Replay) -> str:
     worst = max(replay.plain.rounds, key=lambda one: one.largest)
     published = next(one for one in replay.settings.published if one.wave == worst.wave)
     asked = share(div_down(worst.needed * WAD, max(1, worst.available)))
-    few = "" if replay.day.part == 1 else " and so few accounts do not fill every market"
+    few = "" if replay.day.scale == 1 else " and so few accounts do not fill every market"
     return f"""Its largest haircut of a wave is {share(worst.largest)}, in wave {worst.wave}, where
         {asked} of the profit was needed. Continuous pro rata on the published profit of that wave
         takes {share(published.pro_rata)}; here earlier waves had taken or re-matched a part of
@@ -90,7 +90,7 @@ def _luck(replay: Replay) -> str:
         the loss, and one account can have a lot."""
 
 
-def _places(plain: Outcome) -> str:
+def _places(plain: PolicyOutcome) -> str:
     rematched = sum(one.rematched or 0 for one in plain.rounds)
     broken = percent(plain.broken or 0, max(1, plain.hedged or 0), 1)
     return f"""Positions are another matter: re-matching the bankrupt positions at the mark took a
@@ -98,7 +98,7 @@ def _places(plain: Outcome) -> str:
         be hedged. At the mark that costs no money, but it costs the position."""
 
 
-def _insured(outcome: Outcome) -> str:
+def _insured(outcome: PolicyOutcome) -> str:
     part = percent(outcome.taken, max(1, outcome.needed), 1)
     return f"""{outcome.title}: the vaults paid {millions(outcome.insurance)} M, winners
         {millions(outcome.taken)} M ({part} of what was needed), nobody
@@ -109,10 +109,11 @@ def _gas(replay: Replay) -> str:
     rounds = replay.plain.rounds
     least = min(rounds, key=lambda one: one.gas or 0)
     most = max(rounds, key=lambda one: one.gas or 0)
-    return f"""Gas of a wave lies between {least.gas or 0:,} (wave {least.wave}:
+    return f"""Gas of a wave's calls of resolve lies between {least.gas or 0:,} (wave {least.wave}:
         {least.buckets or 0:,} buckets, {least.accounts:,} accounts charged) and
         {most.gas or 0:,} (wave {most.wave}: {most.buckets or 0:,} buckets,
-        {most.accounts:,} accounts): it follows the buckets."""
+        {most.accounts:,} accounts): it follows the buckets. Starting the liquidations is not
+        counted."""
 
 
 def _recirculated(replay: Replay) -> str:
@@ -179,7 +180,7 @@ def _size_by_loss() -> int:
     return div_down(MARK * WAD, div_down(top * (PPM - IM_PPM), PPM) - MARK)
 
 
-def _largest_part(venue: Outcome) -> str:
+def _largest_part(venue: PolicyOutcome) -> str:
     worst = max(venue.rounds, key=lambda one: one.overshoot)
     if venue.net <= 0:
         return ""
@@ -187,7 +188,7 @@ def _largest_part(venue: Outcome) -> str:
     return f"Wave {worst.wave} alone is {part} of the net figure."
 
 
-def _dropped(plain: Outcome) -> str:
+def _dropped(plain: PolicyOutcome) -> str:
     if not plain.dropped:
         return "Every account could be opened on chain with the leverage that the data gives it."
     reasons = "; ".join(f"{number:,} {reason}" for reason, number in plain.dropped.items())

@@ -45,7 +45,7 @@ GROUPS: Final = (
 LINE_STYLES: Final = ("-", "--", ":")
 MOST_BUCKETS: Final = 14  # bars of a queue that fit a panel
 
-_STYLE: Final[dict[Any, Any]] = {
+STYLE: Final[dict[Any, Any]] = {
     "figure.dpi": 150,
     "savefig.dpi": 150,
     "font.family": "DejaVu Sans",
@@ -79,7 +79,7 @@ def draw_all(document: Json, folder: Path) -> list[Path]:
     paths = []
     mpl.use("Agg")
     for name, draw in pictures:
-        with mpl.rc_context(_STYLE):
+        with mpl.rc_context(STYLE):
             figure = draw(document)
             path = folder / name
             # without a software version the same run gives the same bytes

@@ -15,11 +15,15 @@ def new_table(*columns: str) -> Table:
     """Words to the left, figures to the right."""
     words = {
         "account",
+        "cover-2",
         "kind",
         "layer",
         "market",
         "members",
         "result",
+        "shock",
+        "two largest losers",
+        "where",
         "who",
         "winner",
         "classes",
@@ -53,7 +57,9 @@ def figure(value: str | Decimal, places: int = 2) -> str:
 
 def small(value: str) -> str:
     """An amount to the cent; what is less, but not nothing, says so."""
-    return "under 0.01" if 0 < Decimal(value) < Decimal("0.01") else figure(value)
+    if 0 < abs(Decimal(value)) < Decimal("0.01"):
+        return "over -0.01" if Decimal(value) < 0 else "under 0.01"
+    return figure(value)
 
 
 def rate(value: str | Decimal) -> str:

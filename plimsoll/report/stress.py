@@ -30,14 +30,14 @@ def tell_stress(document: Json, console: Console) -> None:
     for row in view["shocks"]:
         if row["market"] is not None or row["move_ppm"] == 0:
             continue
-        cover = row["cover_2"]
+        cover, paid = row["cover_2"], row["if_largest_first"]
         table.add_row(
             move(row["move_ppm"]),
             str(len(row["below_maintenance"])),
             str(len(row["below_zero"])),
             figure(row["losses"]),
-            figure(total((row["junior"], row["senior"]))),
-            figure(row["uncovered"]),
+            figure(total((paid["junior"], paid["senior"]))),
+            figure(paid["uncovered"]),
             ", ".join(one["account"] for one in cover["accounts"]),
             figure(cover["loss"]),
             figure(total((cover["junior"], cover["senior"]))) if cover["accounts"] else "",
@@ -49,7 +49,8 @@ def tell_stress(document: Json, console: Console) -> None:
     )
     say(
         console,
-        "All prices jump at once just before the fall, before anybody can act."
+        "All prices jump at once just before the fall, before anybody can act; the largest loss is"
+        " reserved first."
         f" Insurance pays its two largest losers in full from {fall} to {rise}, within its limits"
         " of the day.",
     )

@@ -25,7 +25,7 @@ STEP: Final = 10_000
 
 @dataclass(frozen=True)
 class Cover:
-    """The dearest accounts of a shock, the dearest first; amounts wad.
+    """The largest losers of a shock, the largest first; amounts wad.
 
     What the vaults pay is for the order of reservations in which that is less.
     """
@@ -64,7 +64,7 @@ class Frontier:
 
 
 def cover_of(holders: Sequence[Holder], runs: Mapping[int, DryRun], capital: Capital) -> Cover:
-    """Cover-2 at prices for which the dry runs (by account) of the dearest accounts are known."""
+    """Cover-2 at prices for which the dry runs (by account) of the largest losers are known."""
     losses = [
         Loss(one.account, runs[one.account].loss, runs[one.account].weights, one.reserved)
         for one in holders
@@ -79,7 +79,7 @@ def cover_of(holders: Sequence[Holder], runs: Mapping[int, DryRun], capital: Cap
     )
 
 
-def dearest(holders: Sequence[Holder], prices: Mapping[int, int]) -> list[Holder]:
+def largest_losers(holders: Sequence[Holder], prices: Mapping[int, int]) -> list[Holder]:
     """The accounts below zero with the lowest equity at these prices, the lowest first."""
     equities = {one.account: one.equity_at(prices) for one in holders}
     below = (one for one in holders if equities[one.account] < 0)
@@ -104,7 +104,7 @@ class Search:
     def survived(self, moves: Sequence[int]) -> list[bool]:
         """Whether cover-2 survives each of these joint moves (ppm)."""
         prices = [Shock(None, ppm).prices(self._marks) for ppm in moves]
-        pairs = [dearest(self._holders, at) for at in prices]
+        pairs = [largest_losers(self._holders, at) for at in prices]
         cases = [
             (one.account, one.assumed(at))
             for pair, at in zip(pairs, prices, strict=True)

@@ -19,7 +19,8 @@ Json = dict[str, Any]
 
 UNITS: Final = (
     "amounts and prices: quote units, exact decimal strings; moves: ppm of the mark;"
-    " *_tokens: units of the settlement token; rates: tokens per claim"
+    " *_tokens: units of the settlement token; rates: tokens per claim; if_largest_first: holds"
+    " if the largest loss is reserved first, another order can give more or less"
 )
 
 
@@ -135,13 +136,15 @@ def _venue_row(row: VenueRow, name_of: Callable[[int], str]) -> Json:
         "below_zero": [name_of(account) for account in row.below_zero],
         "losses": exact(row.loss),
         "free_buffers": exact(row.free),
-        "junior": exact(row.junior),
-        "senior": exact(row.senior),
-        "uncovered": exact(row.uncovered),
-        "winners_at_most": exact(row.winners_most),
-        "shortfall_at_least": exact(row.shortfall_least),
-        "redemption_rate_at_least": exact(row.rate_least, RAY),
-        "redemption_rate_at_most": exact(row.rate_most, RAY),
+        "if_largest_first": {
+            "junior": exact(row.junior),
+            "senior": exact(row.senior),
+            "uncovered": exact(row.uncovered),
+            "winners_at_most": exact(row.winners_most),
+            "shortfall_at_least": exact(row.shortfall_least),
+            "redemption_rate_at_least": exact(row.rate_least, RAY),
+            "redemption_rate_at_most": exact(row.rate_most, RAY),
+        },
         "cover_2": _cover(row.cover, name_of),
     }
 

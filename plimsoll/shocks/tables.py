@@ -10,17 +10,16 @@ from rich.table import Table
 from rich.text import Text
 
 from plimsoll.accounts import split
+from plimsoll.report.layout import new_table, small
 from plimsoll.shocks.account import AccountView
 from plimsoll.shocks.buffers import LAYERS, Capital
 from plimsoll.shocks.cover import Frontier
 from plimsoll.shocks.grid import Shock
 from plimsoll.shocks.holders import Market
 from plimsoll.shocks.venue import VenueRow, VenueView
-from plimsoll.units import PPM, RAY, decimal, rounded
+from plimsoll.units import PPM, RAY, decimal, exact
 
 NameOf: TypeAlias = Callable[[int], str]
-
-_LEFT = {"shock", "market", "layer", "where", "two largest losers", "cover-2"}
 
 
 def short_name(account: int) -> str:
@@ -46,9 +45,7 @@ def move(ppm: int) -> str:
 
 def money(amount: int) -> str:
     """Wad to the cent; what is less, but not nothing, says so."""
-    if amount and abs(amount) < 10**16:
-        return "under 0.01" if amount > 0 else "over -0.01"
-    return rounded(amount)
+    return small(exact(amount))
 
 
 # --- one account ------------------------------------------------------------------------------
@@ -56,7 +53,7 @@ def money(amount: int) -> str:
 
 def account_table(view: AccountView) -> Table:
     """Equity, margins and payers at each shock."""
-    table = _table(
+    table = new_table(
         "shock", "equity", "IM", "MM", "above MM", "junior pays", "senior pays", "uncovered"
     )
     for row in view.rows:
@@ -74,7 +71,7 @@ def account_table(view: AccountView) -> Table:
 
 def distances_table(view: AccountView) -> Table:
     """How far prices are from the liquidation."""
-    table = _table("where", "falls to MM at", "rises to MM at")
+    table = new_table("where", "falls to MM at", "rises to MM at")
     for place in view.distances:
         where = "all markets" if place.market is None else view.markets[place.market].name
         if place.fall == 0:
@@ -91,7 +88,7 @@ def distances_table(view: AccountView) -> Table:
 
 def buffers_table(capital: Capital, markets: Mapping[int, Market]) -> Table:
     """Both vaults, and what a loss may still use of them."""
-    table = _table(
+    table = new_table(
         "layer", "assets", "reserved", "free, all markets",
         *(f"free, {market.name}" for market in markets.values()),
     )  # fmt: skip
@@ -108,10 +105,12 @@ def buffers_table(capital: Capital, markets: Mapping[int, Market]) -> Table:
 
 def venue_table(view: VenueView) -> Table:
     """Who fails and who pays at each shock."""
-    table = _table(
-        "shock", "below MM", "below 0", "losses", "free buffers", "junior pays", "senior pays",
-        "winners, at most", "rate ends at",
+    table = new_table(
+        "shock", "below MM", "below 0", "losses", "free buffers", "junior pays *", "senior pays *",
+        "winners, at most *", "rate ends at *",
     )  # fmt: skip
+    table.caption = "* if the largest loss is reserved first; another order can change it"
+    table.caption_justify = "left"
     for row in view.rows:
         table.add_row(
             shock_name(row.shock, view.markets),
@@ -128,8 +127,8 @@ def venue_table(view: VenueView) -> Table:
 
 
 def cover_table(view: VenueView, name_of: NameOf = short_name) -> Table:
-    """The two dearest accounts of each shock; shocks without a loss are left out."""
-    table = _table(
+    """The two largest losers of each shock; shocks without a loss are left out."""
+    table = new_table(
         "shock", "two largest losers", "their loss", "free buffers", "they pay", "uncovered",
         "cover-2",
     )  # fmt: skip
@@ -174,12 +173,3 @@ def _rates(row: VenueRow) -> str:
 
 def _signed(amount: int) -> Text:
     return Text(money(amount), "red" if amount < 0 else "")
-
-
-def _table(*columns: str) -> Table:
-    """Words to the left, figures to the right."""
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    for column in columns:
-        justify = "left" if column in _LEFT else "right"
-        table.add_column(column, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    return table

@@ -9,7 +9,7 @@ from typing import Final
 from plimsoll.client import Client
 from plimsoll.loss_weights import SHARES, unpack
 from plimsoll.shocks.buffers import Capital, Loss, read_capital, reserve_all
-from plimsoll.shocks.cover import Cover, Frontier, Search, cover_of, dearest
+from plimsoll.shocks.cover import Cover, Frontier, Search, cover_of, largest_losers
 from plimsoll.shocks.grid import Shock
 from plimsoll.shocks.holders import Holder, Market, read_venue
 from plimsoll.shocks.reading import DryRun, Progress, Reader, silent
@@ -37,10 +37,11 @@ class Custody:
 class VenueRow:
     """The venue right after a shock, before anybody acts; amounts wad.
 
-    Of what the buffers leave (`uncovered`) winners pay at most `winners_most`; at least
-    `shortfall_least` lowers everybody's redemption rate (ray), which ends between the two rates.
-    All of this holds if the largest loss is reserved first: where limits of markets bind, another
-    order can make the vaults pay more or less in sum.
+    From `junior` on, every figure but `cover` holds if the largest loss is reserved first, and is
+    no bound over other orders: where limits of markets bind, another order can make the vaults pay
+    more or less in sum. In this order, of what the buffers leave (`uncovered`) winners pay at most
+    `winners_most`; at least `shortfall_least` lowers everybody's redemption rate (ray), which ends
+    between the two rates.
     """
 
     shock: Shock
@@ -136,7 +137,7 @@ def _row(
     junior = sum(part[0] for part in parts)
     senior = sum(part[1] for part in parts)
     uncovered = total - junior - senior
-    winners = min(uncovered, _winners_most(losses, parts, _profits(holders, prices)))
+    winners = min(uncovered, winners_most(losses, parts, _profits(holders, prices)))
     return VenueRow(
         shock=shock,
         below_margin=tuple(one.account for one in below),
@@ -148,7 +149,7 @@ def _row(
         winners_most=winners,
         rate_least=custody.rate(junior + senior, uncovered),
         rate_most=custody.rate(junior + senior, uncovered - winners),
-        cover=cover_of(dearest(holders, prices), runs, capital),
+        cover=cover_of(largest_losers(holders, prices), runs, capital),
     )
 
 
@@ -162,7 +163,7 @@ def _profits(holders: Sequence[Holder], prices: Mapping[int, int]) -> dict[tuple
     return found
 
 
-def _winners_most(
+def winners_most(
     losses: Sequence[Loss],
     parts: Sequence[tuple[int, int]],
     profits: Mapping[tuple[int, bool], int],

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from plimsoll.demo.snapshots import Snapshot, only_dust
+from plimsoll.report.layout import small
 from plimsoll.report.narrative import tell
 
 CENT = 10**16
@@ -26,7 +27,8 @@ def shock(market: int | None, ppm: int) -> dict[str, Any]:
     """What a shock would do to two of three accounts; insurance pays one of them."""
     return {
         "market": market, "move_ppm": ppm, "below_maintenance": ["a", "b", "c"],
-        "below_zero": ["a", "b"], "losses": "30", "junior": "10", "senior": "2", "uncovered": "18",
+        "below_zero": ["a", "b"], "losses": "30",
+        "if_largest_first": {"junior": "10", "senior": "2", "uncovered": "18"},
         "cover_2": {
             "accounts": [{"account": "late-1"}, {"account": "late-2"}], "loss": "29",
             "junior": "9", "senior": "2",
@@ -109,6 +111,14 @@ def test_waterfall__layers_two_and_five__skipped_and_why(story: list[str]) -> No
     assert "2 brokers skipped" in told
     assert "5 mutual guaranty fund skipped" in told
     assert "Layers 2 and 5 are skipped: brokers and the guaranty fund are not built yet" in told
+
+
+@pytest.mark.parametrize(
+    ("amount", "says"),
+    [("0", "0.00"), ("0.002", "under 0.01"), ("-0.002", "over -0.01"), ("-1234.5", "-1,234.50")],
+)
+def test_small__less_than_a_cent__is_not_called_nothing(amount: str, says: str) -> None:
+    assert small(amount) == says
 
 
 def test_stress__joint_shocks__who_loses_and_who_pays(story: list[str]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from plimsoll import artifacts
 from plimsoll.errors import ConfigError
 from plimsoll.replay import measure, tables
 from plimsoll.replay.book import load_day
@@ -152,7 +153,7 @@ def test_document__waves__are_those_of_plimsoll_with_the_waterfall_off(by_hand: 
     assert (first["needed"], first["taken"], first["paid_by_winners"]) == ("10", "10", "10")
     assert (first["available_profit"], first["largest_haircut"]) == ("100", "0.1")
     assert first["profit_out_of_reach"] == "2"
-    assert data["part_of_the_day"] == "1"
+    assert data["scale"] == "1"
     assert (first["accounts"], first["buckets"], first["gas"]) == (3, 3, 1_000_000)
     assert [row["kind"] for row in data["policies"]] == [
         "published",
@@ -210,6 +211,25 @@ def test_words__waterfall_off__what_the_vaults_paid_is_said(by_hand: Replay) -> 
     assert "in no wave more than 2e-3 dollars away" in said
     assert "paid 2e-3 dollars; with these it is net -2e-3 dollars" in said
     assert [row[4] for row in tables.waves_table(other).rows] == ["-2e-3", "-2e-3"]
+
+
+def test_people_table__other_measures__are_marked_or_stand_apart(by_hand: Replay) -> None:
+    table = tables.people_table(by_hand)
+    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    venue, queue, plain, _ = rows
+    assert venue["accounts charged"] == "4 deleveraged"
+    assert venue["largest haircut"] == "100.00 % of equity"
+    assert queue["accounts charged"] == "2"
+    hedges = "broken by haircut", "broken by re-matching"
+    assert [venue[column] for column in hedges] == ["-", "-"]
+    assert [queue[column] for column in hedges] == ["66.7 %", "-"]
+    assert [plain[column] for column in hedges] == ["-", "33.3 %"]
+
+
+def test_document__hedges__a_figure_for_each_way_to_break_them(by_hand: Replay) -> None:
+    keys = "hedges_broken_by_haircut", "hedges_broken_by_rematching"
+    found = [tuple(row[key] for key in keys) for row in document(by_hand)["policies"]]
+    assert found == [(None, None), (2, None), (None, 1), (None, 0)]
 
 
 @pytest.mark.parametrize(
@@ -295,6 +315,15 @@ def test_command__folder_that_cannot_be_written__said_before_the_work(
         leave_with(command.run, ["--out", str(tmp_path / "file" / "out")])
     assert caught.value.code == 2
     assert "cannot write to" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "folder"),
+    [([], "replay"), (["--accounts", "300"], "replay-300"), (["--seed", "7"], "replay")],
+)
+def test_parse__folder__a_small_copy_has_its_own(arguments: list[str], folder: str) -> None:
+    assert command.parse(arguments).out == artifacts.PROJECT_ROOT / "reports" / folder
+    assert command.parse([*arguments, "--out", "here"]).out == Path("here")
 
 
 def test_write_docs__marks__only_what_is_between_them(by_hand: Replay, tmp_path: Path) -> None:

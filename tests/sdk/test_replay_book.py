@@ -152,7 +152,7 @@ def test_load_day__part_of_the_file__refused(tmp_path: Path) -> None:
 def test_load_day__fewer_accounts__shares_stay(settings: Settings) -> None:
     small = load_day(None, SCENARIO, accounts=300)
     assert len(small.holdings) == 300
-    assert 0 < small.part < Fraction(1, 10)
+    assert 0 < small.scale < Fraction(1, 10)
     gains = sum(max(0, one.profit) for one in small.holdings)
     whole = load_day(None, SCENARIO)
     gains_of_all = sum(max(0, one.profit) for one in whole.holdings)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from plimsoll.replay.book import Day, Holding, Wave
 from plimsoll.replay.policies import simulate
-from plimsoll.replay.population import Table
+from plimsoll.replay.population import Deal
 from plimsoll.replay.settings import Kind
 from plimsoll.units import WAD, to_wad
 from tests.support.replay_files import FOUR, day, everywhere, holding
@@ -59,7 +59,7 @@ def test_profit__everybody__the_same_share() -> None:
 @pytest.mark.parametrize("kind", ["queue", "size", "profit"])
 def test_simulate__wave_with_a_reach__others_pay_nothing(kind: Kind) -> None:
     of = day(*FOUR, needed=(10, 10))
-    found = simulate(of, Table((1, 2, 2, 1), (1, 2), 2), kind)
+    found = simulate(of, Deal((1, 2, 2, 1), (1, 2), 2), kind)
     assert found.waves[0].available == 40 * WAD
     assert found.waves[0].accounts == 1
     assert found.paid[0] >= 10 * WAD

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from plimsoll.replay.book import Holding, load_day
-from plimsoll.replay.population import Seat, deal, seat, seats
+from plimsoll.replay.population import Seat, deal, openable, refusal, seat, seats
 from plimsoll.scenario import LEVERAGE_CLASSES
 from plimsoll.units import WAD
 from tests.support.replay_days import ACCOUNTS, SCENARIO, day_of, holding, wave
@@ -44,14 +44,13 @@ def test_deal__one_market__holds_everybody() -> None:
     assert set(table.market_of) == {1} == set(table.reach)
 
 
-def as_seat(one: Holding) -> Seat:
-    result = seat(one, 0, 1)
-    assert isinstance(result, Seat)
-    return result
+def seat_of(one: Holding) -> Seat:
+    assert not refusal(one)
+    return seat(one, 0, 1)
 
 
 def test_seat__a_winner__is_short_from_where_its_profit_says() -> None:
-    one = as_seat(holding(0, 1_000, 400, 500))
+    one = seat_of(holding(0, 1_000, 400, 500))
     assert (one.long, one.size, one.opened) == (False, 10 * WAD, 10 * WAD)
     assert one.entry == 140 * WAD
     # 1,400 at the entry with 500: five times at most
@@ -60,13 +59,13 @@ def test_seat__a_winner__is_short_from_where_its_profit_says() -> None:
 
 
 def test_seat__a_loss__is_a_short_from_below_or_else_a_long_from_above() -> None:
-    assert as_seat(holding(0, 1_000, -400, 500)).entry == 60 * WAD
-    lost = as_seat(holding(0, 1_000, -2_500, 5_000))
+    assert seat_of(holding(0, 1_000, -400, 500)).entry == 60 * WAD
+    lost = seat_of(holding(0, 1_000, -2_500, 5_000))
     assert (lost.long, lost.entry) == (True, 350 * WAD)
 
 
 def test_seat__less_than_may_be_opened__opens_more() -> None:
-    one = as_seat(holding(0, 40, 40, 45))
+    one = seat_of(holding(0, 40, 40, 45))
     assert one.size == 4 * WAD // 10
     assert (one.opened - one.size) * one.entry == 100 * WAD * WAD
     assert 90 * WAD < one.deposit < 91 * WAD  # half of 180
@@ -75,19 +74,23 @@ def test_seat__less_than_may_be_opened__opens_more() -> None:
 
 
 def test_seat__no_cash__gets_the_least_margin_for_the_opening() -> None:
-    one = as_seat(holding(0, 1_000, 1_000, -300))
+    one = seat_of(holding(0, 1_000, 1_000, -300))
     assert LEVERAGE_CLASSES[one.leverage_class] == 20
     assert 100 * WAD <= one.deposit <= 100 * WAD + CENT
     assert one.excess == one.deposit + 300 * WAD
 
 
-def test_seats__nothing_to_open__dropped_with_the_reason() -> None:
+def test_openable__nothing_to_open__dropped_with_the_reason() -> None:
     strange = [
         Holding(7, 0, WAD, WAD, hedged=False),
         Holding(8, 1_000, 10**12 * WAD, WAD, hedged=False),
         holding(9, 1_000, 100, 500),
     ]
     day = day_of(strange, wave(1, 10, 100))
-    found, dropped = seats(day, deal(day, one_market=True))
-    assert [one.place for one in found] == [2]
-    assert dropped == [(7, "no position"), (8, "profit out of all proportion to the notional")]
+    kept, dropped = openable(day)
+    assert [one.number for one in kept.holdings] == [9]
+    assert kept.waves == day.waves
+    assert dropped == ((7, "no position"), (8, "profit out of all proportion to the notional"))
+    assert not refusal(kept.holdings[0])
+    (one,) = seats(kept, deal(kept, one_market=True))
+    assert (one.place, one.equity) == (0, 600 * WAD)

@@ -20,10 +20,12 @@ from plimsoll.shocks import (
 )
 from plimsoll.shocks.buffers import Capital, Loss, reserve_all
 from plimsoll.shocks.cover import cover_of
+from plimsoll.shocks.document import venue_document
 from plimsoll.shocks.grid import DEFAULT_MOVES
 from plimsoll.shocks.holders import Holder
 from plimsoll.shocks.reading import DryRun
-from plimsoll.units import RAY
+from plimsoll.shocks.venue import winners_most
+from plimsoll.units import RAY, exact
 from tests.support.shock_world import (
     LOSERS,
     SHOCKS,
@@ -329,6 +331,50 @@ def test_venue__more_than_winners_have__rate_ends_where_foretold() -> None:
     # it is a state to look at, too: claims below par, layers pay less tokens for them
     after = venue_view(venue.client, everybody(venue), [Shock(BTC, 0)])
     assert after.rows[0].rate_most == rate
+
+
+def test_venue__several_losers_in_two_markets__rate_ends_where_foretold() -> None:
+    """In one market the winner has enough for all that is asked of it, in the other not."""
+    venue = venue_in_process(junior=2_000, senior=4_000)
+    ann, ben, cem, dot, hal = map(venue.person, ("ann", "ben", "cem", "dot", "hal"))
+    for person, tokens in ((ann, 6_000), (ben, 6_500), (cem, 3_500), (dot, 300_000), (hal, 90_000)):
+        venue.deposit(person, tokens)
+    venue.trade(ann, dot, BTC, 2 * WAD)
+    venue.trade(ben, dot, BTC, WAD)
+    venue.trade(ben, dot, ETH, 20 * WAD)
+    venue.trade(cem, dot, ETH, 20 * WAD)
+    for market in (BTC, ETH):
+        venue.move(market, -200_000)
+    venue.trade(dot, hal, ETH, 40 * WAD)  # what they lost in this market is gone
+    view = venue_view(venue.client, everybody(venue), [Shock(None, -50_000)])
+    (row,) = view.rows
+    assert len(row.below_zero) == 3
+    profit = 40 * view.markets[ETH].mark * 5 // 100
+    assert profit < row.winners_most < row.uncovered
+    (told,) = venue_document(view)["shocks"]
+    assert not {"junior", "shortfall_at_least", "redemption_rate_at_least"} & set(told)
+    assert told["if_largest_first"]["shortfall_at_least"] == exact(row.shortfall_least)
+    hit(venue, row.shock, marks_of(view))
+    start_all(venue, row.below_zero)
+    while venue.started():
+        keep(venue, venue.client.liquidator, "resolve", 400)
+    rate = venue.client.custody.read("redemption_rate")
+    assert row.rate_least < rate < RAY
+    assert rate <= row.rate_most + RAY // 10**9
+
+
+def test_winners_most__several_losses__each_market_pays_up_to_its_own_profit() -> None:
+    """The longs lost: BTC's shorts are asked for 60 + 20 and have more, ETH's for 20 and have 5."""
+    halves = pack([Weight(n, False, SHARES // 2) for n in (BTC, ETH)])
+    losses = [
+        Loss(1, 70 * WAD, pack([Weight(BTC, False, SHARES)])),
+        Loss(2, 50 * WAD, halves),
+    ]
+    parts = [(6 * WAD, 4 * WAD), (10 * WAD, 0)]
+    profits = {(BTC, True): 100 * WAD, (ETH, True): 5 * WAD, (ETH, False): 900 * WAD}
+    assert winners_most(losses, parts, profits) == 85 * WAD
+    assert winners_most(losses, parts, profits | {(BTC, True): 79 * WAD}) == 84 * WAD
+    assert winners_most(losses, parts, {}) == 0
 
 
 def test_venue__shock_that_fails_already__says_so(venue: Venue) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from plimsoll import artifacts
 from plimsoll.replay.book import Day, Holding, Wave
-from plimsoll.replay.population import Table
+from plimsoll.replay.population import Deal
 from plimsoll.units import WAD
 
 SCENARIO: Final = artifacts.PROJECT_ROOT / "scenarios" / "replay_october_2025.json"
@@ -39,9 +39,9 @@ def day(*holdings: Holding, needed: tuple[int, ...] = (10,)) -> Day:
     return Day(holdings, waves, "by hand")
 
 
-def everywhere(of: Day) -> Table:
+def everywhere(of: Day) -> Deal:
     """Every wave reaches everybody."""
-    return Table((1,) * len(of.holdings), (1,) * len(of.waves), 1)
+    return Deal((1,) * len(of.holdings), (1,) * len(of.waves), 1)
 
 
 def public_file(folder: Path, rows: list[str], name: str = "adl_by_account.csv") -> Path:
