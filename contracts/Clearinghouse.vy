@@ -24,6 +24,7 @@ from contracts._modules import resolve_job
 from contracts._modules import engines
 from contracts._modules import ledger
 from contracts._modules import margin
+from contracts._modules import market_risk
 from contracts._modules import market_terms
 from contracts._modules import marks
 from interfaces import IClearinghouse
@@ -37,10 +38,13 @@ initializes: engines
 initializes: resolve_job
 initializes: ownable
 initializes: market_terms[ledger := ledger]
-initializes: marks[ledger := ledger, market_terms := market_terms]
+initializes: market_risk[ledger := ledger]
+initializes: marks[ledger := ledger, market_terms := market_terms, market_risk := market_risk]
 initializes: adl_index[ledger := ledger]
 initializes: queue[ledger := ledger, adl_index := adl_index]
-initializes: margin[ledger := ledger, market_terms := market_terms, adl_index := adl_index]
+initializes: margin[
+    ledger := ledger, market_terms := market_terms, risks := market_risk, adl_index := adl_index
+]
 
 exports: (
     ownable.owner,
@@ -65,7 +69,7 @@ def __init__(
     assert registry_engine.is_contract, "wire: not a contract"
     ownable.__init__()
     engines.__init__()
-    marks.__init__(oracle)
+    marks.__init__(oracle, registry_engine)
     TRADE_ENGINE = trade_engine
     ADL_ENGINE = adl_engine
     REGISTRY_ENGINE = registry_engine
@@ -86,6 +90,14 @@ def wire(custody: address, exchange: address, liquidator: address):
 def list_market(market: uint256, config: IClearinghouse.MarketConfig):
     """
     @notice Lists a market whose feeds the oracle knows. Owner only.
+    """
+    raw_call(REGISTRY_ENGINE, msg.data, is_delegate_call=True)
+
+
+@external
+def set_risk_terms(market: uint256, terms: IClearinghouse.RiskTerms):
+    """
+    @notice Sets how a market's averages, stress and holds work, within hard bounds. Owner only.
     """
     raw_call(REGISTRY_ENGINE, msg.data, is_delegate_call=True)
 
@@ -179,6 +191,11 @@ def set_started(account: uint256, started: bool):
 
 
 @external
+def hold(market: uint256, long: bool):
+    raw_call(REGISTRY_ENGINE, msg.data, is_delegate_call=True)
+
+
+@external
 def take(order: IClearinghouse.Take) -> IClearinghouse.Health:
     marks._poke(order.market)
     self._poke_all(order.account, order.market)
@@ -233,7 +250,10 @@ def health(account: uint256) -> IClearinghouse.Health:
 @external
 @view
 def leg(account: uint256, market: uint256) -> IClearinghouse.Leg:
-    return margin._leg(account, market, marks._peek(market)[0])
+    state: ledger.Market = empty(ledger.Market)
+    risk: market_risk.Reading = empty(market_risk.Reading)
+    state, risk = marks._peek_risk(market)
+    return margin._leg(account, market, state, risk)
 
 
 @external
@@ -255,7 +275,7 @@ def is_started(account: uint256) -> bool:
 @external
 @view
 def mark(market: uint256) -> (uint256, bool):
-    state: ledger.Market = marks._peek(market)[0]
+    state: ledger.Market = marks._peek_market(market)
     return state.mark, state.status & ledger.PRICED != 0
 
 
@@ -263,6 +283,19 @@ def mark(market: uint256) -> (uint256, bool):
 @view
 def market_config(market: uint256) -> IClearinghouse.MarketConfig:
     return market_terms._config(market)
+
+
+@external
+@view
+def risk_terms(market: uint256) -> IClearinghouse.RiskTerms:
+    assert ledger.market_terms[market] != 0, "market: unknown"
+    return market_risk._unpacked_terms(ledger.risk_terms[market])
+
+
+@external
+@view
+def risk(market: uint256) -> IClearinghouse.Risk:
+    return marks._risk(market)
 
 
 @external
@@ -286,7 +319,7 @@ def fee_balances() -> (uint256, uint256):
 @external
 @view
 def funding(market: uint256) -> (int256, int256):
-    state: ledger.Market = marks._peek(market)[0]
+    state: ledger.Market = marks._peek_market(market)
     return state.funding_index, state.rate_ppb
 
 
@@ -295,13 +328,13 @@ def funding(market: uint256) -> (int256, int256):
 def adl_queue(
     market: uint256, long: bool, count: uint256
 ) -> DynArray[IClearinghouse.QueueEntry, 64]:
-    return queue._queue(market, long, count, marks._peek(market)[0])
+    return queue._queue(market, long, count, marks._peek_market(market))
 
 
 @external
 @view
 def adl_rank(account: uint256, market: uint256) -> IClearinghouse.QueueRank:
-    return queue._rank(account, market, marks._peek(market)[0])
+    return queue._rank(account, market, marks._peek_market(market))
 
 
 # --- internal ------------------------------------------------------------------------------
@@ -354,5 +387,8 @@ def _health(account: uint256) -> IClearinghouse.Health:
     total: IClearinghouse.Health = margin._cash_only(state.cash)
     for i: uint256 in range(state.count, bound=ledger.MAX_MARKETS):
         market: uint256 = ledger._market_at(state.markets, i)
-        total = margin._with_leg(total, margin._leg(account, market, marks._peek(market)[0]))
+        fresh: ledger.Market = empty(ledger.Market)
+        risk: market_risk.Reading = empty(market_risk.Reading)
+        fresh, risk = marks._peek_risk(market)
+        total = margin._with_leg(total, margin._leg(account, market, fresh, risk), risk)
     return total

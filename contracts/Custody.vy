@@ -112,6 +112,8 @@ def withdraw(account: uint256, amount: uint256, receiver: address) -> uint256:
     assert msg.sender == self._owner_of(account), "custody: only owner"
     assert amount != 0, "custody: zero amount"
     assert receiver not in [empty(address), self], "custody: bad receiver"
+    # nobody leaves a loss to the others that is known and not dealt with; `resolve` is open to everybody
+    assert not staticcall ILiquidator(self.liquidator).resolve_due(), "custody: resolve first"
     self._accrue()
     units: uint256 = amount * SCALE
     tokens: uint256 = redemption._value_down(units, self._backing, self._claims) // SCALE

@@ -17,6 +17,7 @@ from interfaces import IWaterfall
 # modules
 from contracts._lib import fixed_point
 from contracts._lib import loss_weights
+from contracts._lib import stress
 
 implements: ILens
 
@@ -200,7 +201,7 @@ def _senior() -> IInsuranceVault:
 @view
 def _maintenance_up(market: uint256, size: int256, price: uint256) -> uint256:
     """
-    @dev Maintenance margin of a leg if the mark were `price`, by the market's brackets.
+    @dev Maintenance margin of a leg if the mark were `price`, by the market's brackets and its stress now.
     """
     config: IClearinghouse.MarketConfig = staticcall CLEARINGHOUSE.market_config(market)
     notional: uint256 = fixed_point._mul_div_up(
@@ -214,4 +215,8 @@ def _maintenance_up(market: uint256, size: int256, price: uint256) -> uint256:
             upper = config.brackets[k + 1].threshold * fixed_point.WAD
         if notional > low:
             total += (min(notional, upper) - low) * config.brackets[k].mm_ppm
-    return fixed_point._div_up(total, fixed_point.PPM)
+    return stress._raised_up(
+        fixed_point._div_up(total, fixed_point.PPM),
+        (staticcall CLEARINGHOUSE.risk(market)).s_mm_ppb,
+        stress.PPB,
+    )

@@ -232,3 +232,9 @@ def queue_bounds() -> (uint256, uint256, uint256, uint256):
         resolve_queue._head(resolve_queue.Lane.URGENT),
         resolve_queue._end(resolve_queue.Lane.URGENT),
     )
+
+
+@external
+@view
+def resolve_due() -> bool:
+    return resolution.resolving != 0 or not resolve_queue._is_empty(resolve_queue.Lane.URGENT)

@@ -9,12 +9,14 @@
 
 from contracts._lib import entry_tick
 from contracts._lib import fixed_point
+from contracts._lib import stress
 from contracts._modules import adl_index
 from contracts._modules import resolve_job
 from contracts._modules import engines
 from contracts._modules import flat_bucket
 from contracts._modules import ledger
 from contracts._modules import margin
+from contracts._modules import market_risk
 from contracts._modules import market_terms
 from contracts._modules import premiums
 from contracts._modules import portfolio
@@ -27,8 +29,11 @@ initializes: resolve_job
 initializes: ownable
 initializes: market_terms[ledger := ledger]
 initializes: adl_index[ledger := ledger]
+initializes: market_risk[ledger := ledger]
 initializes: premiums[ledger := ledger]
-initializes: margin[ledger := ledger, market_terms := market_terms, adl_index := adl_index]
+initializes: margin[
+    ledger := ledger, market_terms := market_terms, risks := market_risk, adl_index := adl_index
+]
 initializes: portfolio[ledger := ledger, adl_index := adl_index]
 initializes: flat_bucket[ledger := ledger, adl_index := adl_index]
 
@@ -266,6 +271,23 @@ def _settle_side(deal: Deal, side: Side) -> Outcome:
     # nothing is opened under liquidation: the loss weights fixed at its start name all its markets and sides; and
     # nothing is taken over, since nobody would look whether the taker's own auction is over
     assert not started or reduces and not side.opening, "account: under liquidation"
+    entry: uint256 = entry_tick._decode(entry_code)
+    new_entry: uint256 = entry
+    if not reduces:
+        # opened, flipped or increased; never entered at a worse price than the mark: a bad fill costs cash, and
+        # leaves the profit at mark where a haircut finds it
+        price: uint256 = deal.price
+        if long == (price > deal.mark):
+            price = deal.mark
+        entry_code = portfolio._new_entry(
+            magnitude_before if stays else 0,
+            entry,
+            entry_code,
+            magnitude,
+            long,
+            price,
+        )
+        new_entry = entry_tick._decode(entry_code)
     class_in_force: uint256 = 0
     others: IClearinghouse.Health = empty(IClearinghouse.Health)
     others.equity = owner.cash
@@ -279,17 +301,31 @@ def _settle_side(deal: Deal, side: Side) -> Outcome:
     mm: uint256 = 0
     worth, notional = fixed_point._value_and_notional(magnitude, long, deal.mark)
     im, mm, class_in_force = market_terms._margins(deal.brackets, notional, choice, deal.max_class)
-    gained: int256 = accrued + side.cash + worth
-    if others.equity_im + gained - convert(fee, int256) < convert(others.im + im, int256):
+    mm_stress_ppb: uint256 = 0
+    if deal.clock >> 224 & ledger.STIRRED != 0:
+        risk: market_risk.Reading = market_risk._reading(deal.market, ledger.STIRRED)
+        # takes are welcome whatever they close; an account under liquidation only reduces
+        if not (started or side.opening or (stays and not reduces)):
+            self._assert_no_held_profit(risk.held, size_before, entry, deal.mark)
+        others.equity_im += margin._worth_im(size, deal.mark, new_entry, True, risk) - worth
+        mm_stress_ppb = risk.mm_stress_ppb
+        im = stress._raised_up(im, risk.im_stress_ppm, stress.PPM)
+        mm = stress._raised_up(mm, mm_stress_ppb, stress.PPB)
+    # all are quotients by 1e18 or more of one word
+    gained: int256 = unsafe_add(unsafe_add(accrued, side.cash), worth)
+    left: int256 = unsafe_sub(unsafe_add(others.equity_im, gained), convert(fee, int256))
+    if left < convert(unsafe_add(others.im, im), int256):
         assert reduces and not side.opening, "margin: below initial"
         worth, notional = fixed_point._value_and_notional(magnitude_before, was_long, deal.mark)
         equity_before: int256 = others.equity + accrued + worth
         # E1 * MM0 >= E0 * MM1, the fee capped so that it holds; without equity E1 >= E0, and no fee
         needed: int256 = equity_before
         if equity_before >= 0:
-            mm_before: uint256 = market_terms._margins(
-                deal.brackets, notional, choice, deal.max_class
-            )[1]
+            mm_before: uint256 = stress._raised_up(
+                market_terms._margins(deal.brackets, notional, choice, deal.max_class)[1],
+                mm_stress_ppb,
+                stress.PPB,
+            )
             needed = convert(
                 fixed_point._mul_div_up(
                     convert(equity_before, uint256), others.mm + mm, others.mm + mm_before
@@ -303,20 +339,8 @@ def _settle_side(deal: Deal, side: Side) -> Outcome:
         assert spare >= 0, "margin: ratio worsened"
         fee = min(fee, convert(spare, uint256) // ledger.MICRO * ledger.MICRO)
 
-    entry: uint256 = entry_tick._decode(entry_code)
-    new_entry: uint256 = entry
     leverage_class: uint256 = member.head >> 173 & 7
     if not reduces:
-        # opened, flipped or increased
-        entry_code = portfolio._new_entry(
-            magnitude_before if stays else 0,
-            entry,
-            entry_code,
-            magnitude,
-            long,
-            deal.price,
-        )
-        new_entry = entry_tick._decode(entry_code)
         leverage_class = class_in_force
         if magnitude_before == 0:
             owner = ledger._with_market(owner, deal.market)
@@ -346,6 +370,21 @@ def _settle_side(deal: Deal, side: Side) -> Outcome:
             side.account, owner, deal.market, size, entry_code, leverage_class, side.cash, fee
         )
     return Outcome(reduces=reduces, started=started, fee=fee, interest=interest)
+
+
+@internal
+@pure
+def _assert_no_held_profit(held: uint256, size: int256, entry: uint256, mark: uint256):
+    """
+    @dev While a side is held nobody on it realises a profit; the mark decides, not the price of the fill. Without a
+         position there is none.
+    """
+    won: bool = mark > entry
+    side: uint256 = market_risk.LONGS
+    if size < 0:
+        won = mark < entry
+        side = market_risk.SHORTS
+    assert held & side == 0 or not won or size == 0, "hold: profit"
 
 
 @internal

@@ -134,6 +134,10 @@ class Client:
         price, priced = self.clearinghouse.read("mark", market)
         return price, priced
 
+    def risk(self, market: int) -> dict[str, Any]:
+        """Average of the mark, stress and holds, see `IClearinghouse.Risk`."""
+        return dict(self.clearinghouse.read("risk", market))
+
     def take_terms(self, account: int, market: int) -> dict[str, Any]:
         """What a take would get now, see `ILiquidator.TakeTerms`."""
         return dict(self.liquidator.read("take_terms", account, market))

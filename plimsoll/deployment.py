@@ -334,6 +334,9 @@ def deploy(rpc: Rpc, run: Runner, plan: Plan) -> Deployment:
             DEVIATION_PPM,
         )
         run.call("Clearinghouse", "list_market", listing.terms.id, listing.terms.config())
+        risk = listing.terms.risk
+        if risk is not None:
+            run.call("Clearinghouse", "set_risk_terms", listing.terms.id, risk.values())
         run.call_token(token, "approve", custody, one)
         run.call("Custody", "deposit", account_id(clearinghouse), one)
     if plan.auction is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -61,6 +61,25 @@ class Bracket:
 
 
 @dataclass(frozen=True)
+class RiskTerms:
+    """How a market averages its mark, raises margins and holds gains.
+
+    Field by field `IClearinghouse.RiskTerms`.
+    """
+
+    ema_seconds: int
+    volatility_seconds: int
+    calm_ppm: int
+    stress_max_ppm: int
+    jump_ppm: int
+    hold_seconds: int
+
+    def values(self) -> tuple[int, ...]:
+        """The clearinghouse's `RiskTerms`, field by field."""
+        return astuple(self)
+
+
+@dataclass(frozen=True)
 class MarketTerms:
     """One market's parameters, as it is listed."""
 
@@ -80,6 +99,8 @@ class MarketTerms:
     feeds: int
     feed_decimals: int
     feed_spread_ppm: int
+    risk: RiskTerms | None = None
+    """Without them a market has no averages, no stress and no holds."""
 
     def config(self) -> tuple[Any, ...]:
         """The clearinghouse's `MarketConfig`, field by field."""
@@ -331,6 +352,18 @@ def _market(number: int, entry: Mapping[str, Any]) -> MarketTerms:
         feeds=int(entry.get("feeds", 0)),
         feed_decimals=int(entry.get("feed_decimals", 8)),
         feed_spread_ppm=to_ppm(entry.get("feed_spread", "0")),
+        risk=_risk(entry["risk"]),
+    )
+
+
+def _risk(entry: Mapping[str, Any]) -> RiskTerms:
+    return RiskTerms(
+        ema_seconds=int(entry["ema_s"]),
+        volatility_seconds=int(entry["volatility_s"]),
+        calm_ppm=to_ppm(entry["calm_volatility"]),
+        stress_max_ppm=to_ppm(entry["stress_max"]),
+        jump_ppm=to_ppm(entry["jump"]),
+        hold_seconds=int(entry["hold_s"]),
     )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from plimsoll import artifacts
 from plimsoll.accounts import account_id
 from plimsoll.chain import Rpc
 from plimsoll.deployment import NOBODY, OWNED, Deployment, Plan
+from plimsoll.scenario import RiskTerms
 from plimsoll.units import WAD
 
 
@@ -131,6 +132,9 @@ def _market_links(rpc: Rpc, deployment: Deployment, plan: Plan) -> list[Link]:
         terms = listing.terms
         stored = _flat(clearinghouse.read("market_config", terms.id))
         links.append(Link(terms.name, "terms", str(_flat(terms.config())), str(stored)))
+        wanted = terms.risk.values() if terms.risk is not None else (0,) * len(fields(RiskTerms))
+        risk_terms = _flat(clearinghouse.read("risk_terms", terms.id))
+        links.append(Link(terms.name, "risk terms", str(_flat(wanted)), str(risk_terms)))
         sources = [source.address for source in listing.sources] or deployment.feeds[terms.name]
         found = [feed["source"] for feed in oracle.read("feeds", terms.id)]
         links.append(Link(terms.name, "feeds", " ".join(sources), " ".join(found)))

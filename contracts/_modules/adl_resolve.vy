@@ -433,7 +433,7 @@ def _unlock_markets():
     for i: uint256 in range(resolve_job.job.legs, bound=10):
         market: uint256 = resolve_job.legs[i].market
         state: ledger.Market = ledger._market(market)
-        state.status &= ledger.PRICED
+        state.status &= ~(ledger.LOCKS | ledger.FUNDING_FROZEN)
         ledger._store_clock(market, state)
     resolve_job.cursor_class = 0
     resolve_job.cursor_tick = 0

@@ -76,6 +76,7 @@ LONGS_LOCKED: constant(uint256) = 2  # a haircut is under way on this side
 SHORTS_LOCKED: constant(uint256) = 4
 LOCKS: constant(uint256) = LONGS_LOCKED | SHORTS_LOCKED
 FUNDING_FROZEN: constant(uint256) = 8  # a frozen resolve is under way in this market
+STIRRED: constant(uint256) = 16  # the risk word matters for margins, see market_risk.vy
 
 
 struct Market:
@@ -108,6 +109,8 @@ market_terms: HashMap[uint256, uint256]
 market_brackets: HashMap[uint256, uint256]
 premium_windows: HashMap[uint256, uint256]
 premium_volumes: HashMap[uint256, uint256]
+risk_words: HashMap[uint256, uint256]  # packed by market_risk.vy
+risk_terms: HashMap[uint256, uint256]
 
 listed: uint256  # bit m: market m is listed
 insurance_fees: uint256  # wad
@@ -380,8 +383,16 @@ def _market(market: uint256) -> Market:
     """
     @dev Unpacks the running state of a market.
     """
+    return self._market_at_clock(market, self.market_clock[market])
+
+
+@internal
+@view
+def _market_at_clock(market: uint256, clock: uint256) -> Market:
+    """
+    @dev The same for those who have read the clock word already.
+    """
     pulse: uint256 = self.market_pulse[market]
-    clock: uint256 = self.market_clock[market]
     return Market(
         funding_index=bits._sign_extend(pulse, 128),
         mark=pulse >> 128 & (2**96 - 1),

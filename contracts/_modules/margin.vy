@@ -1,28 +1,34 @@
 # pragma version 0.4.3
 """
 @title Equity and margin of accounts
-@notice E = cash + sum over markets of (size * mark + accrued). Without a price a leg counts at its last good mark
-        for maintenance; for opening and withdrawing its gains against entry count as zero.
+@notice E = cash + sum over markets of (size * mark + accrued). For opening and withdrawing a leg counts at the worse
+        of mark and its average, and gains against entry that are held, or have no price, count as zero. Without a
+        price it counts at its last good mark.
 """
 
 from contracts._lib import brackets
 from contracts._lib import entry_tick
 from contracts._lib import fixed_point
+from contracts._lib import stress
 from contracts._modules import adl_index
 from contracts._modules import ledger
+from contracts._modules import market_risk as risks
 from contracts._modules import market_terms
 from interfaces import IClearinghouse
 
 uses: ledger
 uses: market_terms
+uses: risks
 uses: adl_index
 
 
 @internal
 @view
-def _leg(account: uint256, market: uint256, state: ledger.Market) -> IClearinghouse.Leg:
+def _leg(
+    account: uint256, market: uint256, state: ledger.Market, risk: risks.Reading
+) -> IClearinghouse.Leg:
     """
-    @dev One position, given its market as of this block.
+    @dev One position, given its market as of this block. The class in force is found without stress.
     """
     terms: market_terms.Terms = market_terms._terms(market)
     position: ledger.Position = ledger._position(account, market)
@@ -44,9 +50,12 @@ def _leg(account: uint256, market: uint256, state: ledger.Market) -> IClearingho
         mark=state.mark,
         priced=state.status & ledger.PRICED != 0,
         notional=notional,
-        mm=mm,
-        im=im,
-        mm_rate_ppm=brackets._marginal_mm_ppm(brackets_word, notional),
+        mm=stress._raised_up(mm, risk.mm_stress_ppb, stress.PPB),
+        im=stress._raised_up(im, risk.im_stress_ppm, stress.PPM),
+        # down: a rate above the true one would end every slice short of what it is to restore
+        mm_rate_ppm=stress._raised_down(
+            brackets._marginal_mm_ppm(brackets_word, notional), risk.mm_stress_ppb, stress.PPB
+        ),
         leverage_class=position.leverage_class,
     )
 
@@ -62,20 +71,40 @@ def _cash_only(cash: int256) -> IClearinghouse.Health:
 
 @internal
 @pure
-def _with_leg(health: IClearinghouse.Health, leg: IClearinghouse.Leg) -> IClearinghouse.Health:
+def _worth_im(
+    size: int256, mark: uint256, entry: uint256, priced: bool, risk: risks.Reading
+) -> int256:
+    """
+    @dev What a leg counts for when margin is opened or withdrawn, in wad, rounded down; never above its worth at mark.
+    """
+    long: bool = size > 0
+    worth: int256 = fixed_point._value_down(
+        size, stress._worse_price(mark, risk.distance_ppb, long)
+    )
+    side: uint256 = risks.LONGS if long else risks.SHORTS
+    if not priced or risk.held & side != 0:
+        worth = min(worth, fixed_point._value_down(size, entry))
+    return worth
+
+
+@internal
+@pure
+def _with_leg(
+    health: IClearinghouse.Health, leg: IClearinghouse.Leg, risk: risks.Reading
+) -> IClearinghouse.Health:
     """
     @dev Health with one leg more.
     """
     total: IClearinghouse.Health = health
+    # ten legs, each a product of a position (120 bits) and a price, index or factor over its scale: below 2**170
+    total.cash = unsafe_add(total.cash, leg.accrued)
     worth: int256 = fixed_point._value_down(leg.size, leg.mark)
-    total.cash += leg.accrued
-    total.equity += worth + leg.accrued
-    total.equity_im += worth + leg.accrued
-    total.mm += leg.mm
-    total.im += leg.im
-    if not leg.priced:
-        total.priced = False
-        total.equity_im -= max(worth - fixed_point._value_down(leg.size, leg.entry), 0)
+    total.equity = unsafe_add(total.equity, unsafe_add(worth, leg.accrued))
+    worth = self._worth_im(leg.size, leg.mark, leg.entry, leg.priced, risk)
+    total.equity_im = unsafe_add(total.equity_im, unsafe_add(worth, leg.accrued))
+    total.mm = unsafe_add(total.mm, leg.mm)
+    total.im = unsafe_add(total.im, leg.im)
+    total.priced = total.priced and leg.priced
     return total
 
 
@@ -92,5 +121,7 @@ def _health_without(
     for i: uint256 in range(state.count, bound=ledger.MAX_MARKETS):
         market: uint256 = ledger._market_at(state.markets, i)
         if market != without:
-            total = self._with_leg(total, self._leg(account, market, ledger._fresh_market(market)))
+            fresh: ledger.Market = ledger._fresh_market(market)
+            risk: risks.Reading = risks._reading(market, fresh.status)
+            total = self._with_leg(total, self._leg(account, market, fresh, risk), risk)
     return total

@@ -86,11 +86,8 @@ def _next_urgent() -> (uint256, bool, bool):
         if not self._sync(account):
             return 0, True, True
         self._retest(account)
-        if auctions._load(account).urgent_place == 0:
-            continue
-        if self._can_resolve(account):
+        if auctions._load(account).urgent_place != 0:
             return account, True, False
-        self._leave_urgent(account)
     return 0, moved, False
 
 
@@ -121,7 +118,7 @@ def _next() -> (uint256, bool):
             return 0, True
         if self._retest(account):
             continue
-        if self._can_resolve(account):
+        if retest._can_resolve(account):
             return account, True
         self._requeue(account)
     return 0, moved
@@ -147,33 +144,6 @@ def _retest(account: uint256) -> bool:
     @dev As after every touch, with health as of now; whether the auction is over.
     """
     return retest._retest(account, auctions._load(account), neighbours._health(account), False)
-
-
-@internal
-@view
-def _can_resolve(account: uint256) -> bool:
-    """
-    @dev Some leg has a price: the others wait for theirs, and hold up neither it nor anybody else.
-    """
-    markets: DynArray[uint256, 10] = neighbours._markets(account)
-    for market: uint256 in markets:
-        mark: uint256 = 0
-        priced: bool = False
-        mark, priced = staticcall neighbours.CLEARINGHOUSE.mark(market)
-        if priced:
-            return True
-    return False
-
-
-@internal
-def _leave_urgent(account: uint256):
-    """
-    @dev Back to waiting by start time: nothing can be done for it now. The next touch re-tests it.
-    """
-    record: auctions.Record = auctions._load(account)
-    resolve_queue._remove(resolve_queue.Lane.URGENT, record.urgent_place)
-    record.urgent_place = 0
-    auctions._save(account, record)
 
 
 @internal
@@ -238,7 +208,7 @@ def _refreeze(account: uint256):
     if block.timestamp < job.started + REFREEZE_AFTER or job.phase == PHASE_HAIRCUT:
         return
     health: IClearinghouse.Health = neighbours._health(account)
-    if health.equity >= 0 or not self._can_resolve(account):
+    if health.equity >= 0 or not retest._can_resolve(account):
         return
     reserved: uint256 = retest._reserve(account, convert(-health.equity, uint256))
     extcall neighbours.CLEARINGHOUSE.adl_begin(account, reserved, auctions._weights[account])

@@ -2,7 +2,8 @@
 """
 @title What every touch of a started account leads to
 @dev   One of three: a cured auction ends, a flat bankrupt account is finished (the one draw), any other keeps
-       running with its reservation set to its deficit now.
+       running with its reservation set to its deficit now. Where that is seen not to fit, those who won what the
+       account lost are held, for they are asked for the rest: see docs/adr/0012.
 """
 
 # interfaces
@@ -10,6 +11,7 @@ from interfaces import IClearinghouse
 from interfaces import ILiquidator
 
 # modules
+from contracts._lib import loss_weights
 from contracts._modules import auctions
 from contracts._modules import neighbours
 from contracts._modules import resolve_queue
@@ -20,6 +22,9 @@ uses: resolve_queue
 
 # constants
 PPM: constant(uint256) = 10**6
+WAD: constant(uint256) = 10**18
+# Of the winning side's open interest: less is dust, for which nobody is held.
+_LEAST_PART: constant(uint256) = 10_000
 
 
 @internal
@@ -43,23 +48,50 @@ def _retest(
 
     updated: auctions.Record = record
     fits: bool = True
+    uncovered: uint256 = 0
     if health.equity < 0:
         deficit: uint256 = convert(-health.equity, uint256)
-        fits = self._reserve(account, deficit) >= deficit
+        uncovered = deficit - self._reserve(account, deficit)
+        fits = uncovered == 0
         updated.reserving = True
         assert fits or not must_fit, "liquidation: loss not reserved"
     elif record.reserving:
         self._reserve(account, 0)
         updated.reserving = False
-    urgent: bool = not fits
+    # while nothing of the account has a price nobody can resolve it, and nobody must wait for that
+    urgent: bool = not fits and self._can_resolve(account)
     if urgent and record.urgent_place == 0:
         updated.urgent_place = resolve_queue._append(resolve_queue.Lane.URGENT, account)
+        self._hold_winners(auctions._weights[account], uncovered)
     elif not urgent and record.urgent_place != 0:
         resolve_queue._remove(resolve_queue.Lane.URGENT, record.urgent_place)
         updated.urgent_place = 0
     if updated.reserving != record.reserving or updated.urgent_place != record.urgent_place:
         auctions._save(account, updated)
     return False
+
+
+@internal
+def _hold_winners(weights: uint256, uncovered: uint256):
+    """
+    @dev Holds the winning side of each market that bears a part of an uncovered loss, unless that part is dust
+         beside what the side holds.
+    """
+    for i: uint256 in range(loss_weights.FIELDS):
+        market: uint256 = 0
+        share: uint256 = 0
+        market, share = loss_weights._field(weights, i)
+        if market == 0:
+            break
+        longs: uint256 = 0
+        shorts: uint256 = 0
+        longs, shorts = staticcall neighbours.CLEARINGHOUSE.open_interest(market)
+        winners_long: bool = loss_weights._is_short(weights, i)
+        mark: uint256 = (staticcall neighbours.CLEARINGHOUSE.mark(market))[0]
+        # part * 1e4 > size * mark, with nothing rounded: both products stay below 2**220
+        part: uint256 = uncovered * share * _LEAST_PART * WAD
+        if part > (longs if winners_long else shorts) * mark * loss_weights.SHARES:
+            extcall neighbours.CLEARINGHOUSE.hold(market, winners_long)
 
 
 @internal
@@ -133,3 +165,19 @@ def _is_flat(account: uint256) -> bool:
         if leg.size != 0:
             return False
     return True
+
+
+@internal
+@view
+def _can_resolve(account: uint256) -> bool:
+    """
+    @dev Some leg has a price: the others wait for theirs, and hold up neither it nor anybody else.
+    """
+    markets: DynArray[uint256, 10] = neighbours._markets(account)
+    for market: uint256 in markets:
+        mark: uint256 = 0
+        priced: bool = False
+        mark, priced = staticcall neighbours.CLEARINGHOUSE.mark(market)
+        if priced:
+            return True
+    return False

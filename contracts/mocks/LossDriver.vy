@@ -7,6 +7,7 @@ from interfaces import ICustody
 from interfaces import IInsuranceVault
 
 exits_blocked: public(bool)
+resolve_due: public(bool)
 touched: public(uint256)  # account touched last
 touch_draws_from: public(address)  # vault drawn on by `touch`, as finishing an account does
 touch_draws: public(uint256)  # token units
@@ -15,6 +16,11 @@ touch_draws: public(uint256)  # token units
 @external
 def set_exits_blocked(blocked: bool):
     self.exits_blocked = blocked
+
+
+@external
+def set_resolve_due(due: bool):
+    self.resolve_due = due
 
 
 @external

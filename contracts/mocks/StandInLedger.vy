@@ -39,6 +39,8 @@ haircut: public(uint256)  # wad credited at the end of a resolve
 last_discount_ppm: public(uint256)
 last_weights: public(uint256)
 last_bonus: public(uint256)
+interest: HashMap[uint256, uint256]  # wad, of either side
+held: DynArray[uint256, 20]  # market << 1 | long
 
 
 @deploy
@@ -100,6 +102,11 @@ def set_resolve(steps: uint256, haircut: uint256):
 
 
 @external
+def set_interest(market: uint256, interest: uint256):
+    self.interest[market] = interest
+
+
+@external
 def set_job_phase(phase: uint256):
     self.job.phase = phase
 
@@ -107,6 +114,11 @@ def set_job_phase(phase: uint256):
 @external
 def credit(account: uint256, amount: uint256):
     self.cash[account] += convert(amount, int256)
+
+
+@external
+def debit(account: uint256, amount: uint256):
+    self.cash[account] -= convert(amount, int256)
 
 
 @external
@@ -123,6 +135,11 @@ def sync(account: uint256, market: uint256) -> bool:
 @external
 def set_started(account: uint256, started: bool):
     self.is_started[account] = started
+
+
+@external
+def hold(market: uint256, long: bool):
+    self.held.append(market << 1 | convert(long, uint256))
 
 
 @external
@@ -235,6 +252,21 @@ def market_config(market: uint256) -> IClearinghouse.MarketConfig:
     config: IClearinghouse.MarketConfig = empty(IClearinghouse.MarketConfig)
     config.min_notional = self.markets[market].min_notional
     return config
+
+
+@external
+@view
+def holds() -> DynArray[uint256, 20]:
+    """
+    @notice Every hold that was asked for: market << 1 | long.
+    """
+    return self.held
+
+
+@external
+@view
+def open_interest(market: uint256) -> (uint256, uint256):
+    return self.interest[market], self.interest[market]
 
 
 @internal

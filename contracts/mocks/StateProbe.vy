@@ -47,6 +47,7 @@ struct MarketState:
     funding_rate_ppb: int256
     long_interest: uint256
     short_interest: uint256
+    risk: IClearinghouse.Risk
 
 
 struct HolderState:
@@ -208,6 +209,7 @@ def _market(market: uint256) -> MarketState:
     result.mark, result.priced = staticcall CLEARINGHOUSE.mark(market)
     result.funding_index, result.funding_rate_ppb = staticcall CLEARINGHOUSE.funding(market)
     result.long_interest, result.short_interest = staticcall CLEARINGHOUSE.open_interest(market)
+    result.risk = staticcall CLEARINGHOUSE.risk(market)
     return result
 
 

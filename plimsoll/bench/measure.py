@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from plimsoll.bench import auctions, crowd, money, trading
+from plimsoll.bench import auctions, crowd, money, risk, trading
 from plimsoll.bench.figures import DESCRIPTIONS, Figure, ViewCost, size_figure
 from plimsoll.bench.report import Report
 from plimsoll.bench.speed import measure_speed
@@ -31,6 +31,7 @@ _PARTS: Final = (
     auctions.auction,
     auctions.bankruptcy,
     auctions.haircut,
+    risk.stirred,
 )
 
 Progress = Callable[[str], None]

@@ -24,6 +24,9 @@ Progress = Callable[[str], None]
 
 QUIET_S: Final = 600  # after the last job, so that the end is seen to be quiet
 
+PATIENCE_S: Final = 6 * 3_600
+"""Between a new price and the trades at it, so that margins count the price and not its average."""
+
 
 @dataclass(frozen=True)
 class Performance:
@@ -84,6 +87,8 @@ def perform(rpc: Rpc, scenario: Scenario, progress: Progress) -> Performance:
             progress(f"prices of step {number + 1} of {len(scenario.path)}")
             stage.set_prices(step.time, step.prices)
             at_steps.append(take_snapshot(stage))
+            if step.phase == "open":
+                stage.advance(PATIENCE_S)
             trade(stage, [t for t in population.trades if t.step == number], progress)
             if step.phase == "open":
                 opened = take_snapshot(stage)

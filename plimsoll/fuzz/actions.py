@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from plimsoll.errors import InputError
+from plimsoll.fuzz.role_calls import role_call
 from plimsoll.fuzz.stage import MARKETS, PEOPLE
 from plimsoll.orders import Match
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 Rule = Callable[..., None]
 RULES: Final[dict[str, Rule]] = {}
 
-MAX_LIMIT: Final = 2**200
-ROLE_CALLS: Final = 29
 _PEOPLE: Final = {"who", "sender", "owner", "to", "receiver", "agent", "into", "victim"}
 
 
@@ -391,51 +390,17 @@ def set_params(m: Machine, sender: int, params: Sequence[int]) -> None:
 
 
 @rule
+def set_risk_terms(m: Machine, sender: int, market: int, terms: Sequence[int]) -> None:
+    """How a market weighs its mark's moves; in the order of `plimsoll.model.risk.RiskTerms`."""
+    m.call(sender, "set_risk_terms", market, tuple(terms))
+
+
+@rule
 def attack(m: Machine, sender: int, number: int, victim: int, amount: int) -> None:
     """A function that obeys one role only, called by somebody else."""
-    contract, function, args = _role_call(m, number, m.account(victim, 0), amount, sender)
+    contract, function, args = role_call(m, number, m.account(victim, 0), amount, sender)
     m.call(sender, "attempt", contract, function, *args)
 
 
 def _vault(senior: int, function: str) -> str:
     return f"{'senior' if senior else 'junior'}_{function}"
-
-
-def _role_call(
-    m: Machine, number: int, victim: int, amount: int, sender: int
-) -> tuple[str, str, tuple[Any, ...]]:
-    """One of `ROLE_CALLS` privileged functions: contract, name, arguments."""
-    own, me, market = m.account(sender, 0), m.address(sender), 1 + amount % 4
-    fill = (victim, own, market, amount + 1, 10**18, 1_000, 1_000, 4)
-    calls: tuple[tuple[str, str, tuple[Any, ...]], ...] = (
-        ("clearinghouse", "credit", (own, amount)),
-        ("clearinghouse", "debit", (victim, amount)),
-        ("clearinghouse", "collect_fees", ()),
-        ("clearinghouse", "trade", (fill,)),
-        ("clearinghouse", "set_started", (victim, True)),
-        ("clearinghouse", "take", ((victim, own, market, amount + 1, 10**18, 0, 0),)),
-        ("clearinghouse", "rematch", (victim, market, amount, 0, 1)),
-        ("clearinghouse", "adl_begin", (victim, amount, 0)),
-        ("clearinghouse", "adl_step", (1,)),
-        ("clearinghouse", "cover", (victim, amount)),
-        ("clearinghouse", "wire", (me, me, me)),
-        ("clearinghouse", "transfer_ownership", (me,)),
-        ("custody", "receive_draw", (amount,)),
-        ("custody", "book_shortfall", (amount,)),
-        ("custody", "wire", (me, me, me, me)),
-        ("waterfall", "reserve", (own, amount, 0)),
-        ("waterfall", "draw", (own, amount, 0)),
-        ("waterfall", "pay_concession", (market, amount)),
-        ("waterfall", "wire", (me,)),
-        ("waterfall", "transfer_ownership", (me,)),
-        ("junior", "pay_loss", (amount,)),
-        ("senior", "pay_loss", (amount,)),
-        ("junior", "receive_fees", (amount,)),
-        ("senior", "receive_fees", (amount,)),
-        ("junior", "wire", (me,)),
-        ("liquidator", "take_for", (own, victim, market, amount, MAX_LIMIT)),
-        ("liquidator", "transfer_ownership", (me,)),
-        ("exchange", "wire", (me,)),
-        ("oracle", "transfer_ownership", (me,)),
-    )
-    return calls[number % len(calls)]

@@ -11,19 +11,26 @@ from typing import Final
 
 from plimsoll.fuzz.probe import AccountState, Books, HolderState, LegState, MarketState, State
 from plimsoll.fuzz.tally import Tally
-from plimsoll.model import auctions, custody, lanes, margin, positions, prices, vaults, waterfall
+from plimsoll.model import (
+    auctions,
+    custody,
+    lanes,
+    margin,
+    positions,
+    prices,
+    vaults,
+    waterfall,
+)
 from plimsoll.model.state import (
     CASH_BOUND_WAD,
     FINE,
-    LEVERAGES,
     SIZE_BOUND_WAD,
     WAD,
     World,
 )
 
-_ENTRY_CODE: Final = 2**31  # an entry has 33 bits: one step of its code is less than this part
 _MARGIN_BOUND_WAD: Final = 16
-_MOST_LEVERAGE: Final = max(LEVERAGES)
+_RISK_WORDS: Final = MarketState._fields[MarketState._fields.index("ema") :]
 
 Difference = tuple[str, int, int, int]  # what, model, chain, bound
 
@@ -32,12 +39,12 @@ def difference(world: World, state: State, tally: Tally) -> str | None:
     """The first thing that differs by more than its bound, or None; notes the largest ones."""
     for what, model, chain, bound in _all(world, state):
         apart = abs(model - chain)
+        kind = what.rpartition(" ")[2]
         if apart > bound:
-            return f"M-05 state: {what} is {model} in the model, {chain} on chain"
-        if apart:
-            kind = what.rpartition(" ")[2]
-            if apart > tally.largest[kind]:
-                tally.largest[kind] = apart
+            number = "M-10 risk" if kind in _RISK_WORDS else "M-05 state"
+            return f"{number}: {what} is {model} in the model, {chain} on chain"
+        if apart and apart > tally.largest[kind]:
+            tally.largest[kind] = apart
     return None
 
 
@@ -45,6 +52,7 @@ def _all(world: World, state: State) -> Iterator[Difference]:
     yield from _books(world, state.books)
     for market in state.markets.values():
         yield from _market(world, market)
+        yield from _risk(world, market)
     for account in state.accounts.values():
         yield from _account(world, account)
     for leg in state.legs.values():
@@ -102,6 +110,13 @@ def _market(world: World, seen: MarketState) -> Iterator[Difference]:
     yield f"{name} short_interest", short // FINE, seen.short_interest, dust
 
 
+def _risk(world: World, seen: MarketState) -> Iterator[Difference]:
+    """What a market remembers of its mark's moves."""
+    shown = prices.risk_view(world, seen.market)
+    for word, model, chain in zip(_RISK_WORDS, shown, seen[-len(_RISK_WORDS) :], strict=True):
+        yield f"market {seen.market} {word}", int(model), chain, 0
+
+
 def _account(world: World, seen: AccountState) -> Iterator[Difference]:
     account = seen.account
     state = world.account(account)
@@ -112,8 +127,7 @@ def _account(world: World, seen: AccountState) -> Iterator[Difference]:
     yield f"{name} markets", len(state.markets), seen.markets, 0
     yield f"{name} cash", health.cash_fine // FINE, seen.cash, value
     yield f"{name} equity", health.equity_fine // FINE, seen.equity, value
-    # without a price gains against entry count as zero, and an entry has 33 bits
-    entries = 0 if health.priced else _MOST_LEVERAGE * health.im_wad // _ENTRY_CODE
+    entries = health.entry_bound_wad
     yield f"{name} equity_im", health.equity_im_fine // FINE, seen.equity_im, 2 * value + entries
     yield f"{name} mm", health.mm_wad, seen.mm, value
     yield f"{name} im", health.im_wad, seen.im, value
@@ -134,10 +148,17 @@ def _leg(world: World, seen: LegState) -> Iterator[Difference]:
     name = f"leg {seen.account:#x} of market {seen.market}"
     yield f"{name} size", _toward_zero(leg.size_fine), seen.size, SIZE_BOUND_WAD
     if abs(seen.size) > SIZE_BOUND_WAD:
-        yield f"{name} entry", leg.entry_fine // FINE, seen.entry, seen.entry // _ENTRY_CODE
+        yield (
+            f"{name} entry",
+            leg.entry_fine // FINE,
+            seen.entry,
+            seen.entry // positions.ENTRY_PARTS,
+        )
     yield f"{name} notional", leg.notional_wad, seen.notional, _value_bound(world)
     if abs(leg.notional_wad - seen.notional) <= _MARGIN_BOUND_WAD:
         yield f"{name} mm_rate_ppm", leg.mm_rate_ppm, seen.mm_rate_ppm, 0
+    yield f"{name} mm", leg.mm_wad, seen.mm, _value_bound(world)
+    yield f"{name} im", leg.im_wad, seen.im, _value_bound(world)
     if positions.is_open(world, seen.account, seen.market):
         yield f"{name} leverage_class", leg.leverage_class, seen.leverage_class, 0
 

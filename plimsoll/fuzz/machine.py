@@ -201,7 +201,7 @@ class Machine:
         self.tally.steps += 1
         self.tally.calls[name] += 1
         if not answer.ok:
-            self.tally.refusals[answer.reason or "(none)"] += 1
+            self.tally.refused(answer.reason or "")
         logs = answer.logs if answer.ok else []
         entries = [(log[1], log[2]) for log in logs]
         events = self._events.count(self.tally, entries)
@@ -215,6 +215,8 @@ class Machine:
             some = self._involved(args, logs)
             holders = self._some_holders(who, name)
             self.seen = self._probe.read(some, some, MARKETS, holders)
+        stressed = any(market.s_im_ppm for market in self.seen.markets.values())
+        self.tally.paths["stress above 1"] += stressed
         sides = _ALL_SIDES if full else self._sides(events, logs)
         slices = self._events.slices(entries)
         places = (events.count("BucketRematched"), events.count("BucketHaircut"))

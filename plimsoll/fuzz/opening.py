@@ -5,6 +5,7 @@ from __future__ import annotations
 from plimsoll.accounts import account_id
 from plimsoll.fuzz.chains import WalkChain
 from plimsoll.fuzz.stage import MARKETS, Stage
+from plimsoll.model.risk import NO_RISK, Risk, RiskTerms
 from plimsoll.model.state import (
     FINE,
     WAD,
@@ -64,6 +65,8 @@ def _market(stage: Stage, market: int) -> Market:
     rounds = [stage.feed(market, number).read("latestRoundData") for number in range(len(feeds))]
     mark, priced = client.clearinghouse.read("mark", market)
     block, time = stage.poked[market]
+    terms = RiskTerms(**client.clearinghouse.read("risk_terms", market))
+    weighed = terms.ema_seconds != 0
     return Market(
         terms=Terms(
             oi_cap_wad=config["oi_cap"],
@@ -92,6 +95,8 @@ def _market(stage: Stage, market: int) -> Market:
         priced=priced,
         block=block,
         time=time,
+        risk_terms=terms if weighed else None,
+        risk=Risk(changed_at=stage.weighed[market]) if weighed else NO_RISK,
     )
 
 

@@ -64,7 +64,9 @@ class LegState(NamedTuple):
 
 
 class MarketState(NamedTuple):
-    """One market: its mark (wad), funding (ray and ppb per hour) and open interest (wad)."""
+    """One market: its mark (wad), funding (ray and ppb per hour), open interest (wad), and its risk
+    as `IClearinghouse.Risk`: EMA (wad), stress factors above 1, annual volatility, holds.
+    """
 
     market: int
     mark: int
@@ -73,6 +75,13 @@ class MarketState(NamedTuple):
     funding_rate_ppb: int
     long_interest: int
     short_interest: int
+    ema: int
+    s_im_ppm: int
+    s_mm_ppb: int
+    volatility_ppm: int
+    longs_held: int
+    shorts_held: int
+    hold_until: int
 
 
 class HolderState(NamedTuple):

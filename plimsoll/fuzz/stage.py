@@ -74,6 +74,12 @@ TERMS: Final[Mapping[int, MarketTerms]] = {
     ETH: _terms(ETH, "ETH", 10_000, 4, 3),
     DOGE: _terms(DOGE, "DOGE", 8_000, 3, 1),
 }
+# EMA, volatility, calm volatility, largest stress, jump, hold; see `plimsoll.model.risk.RiskTerms`
+RISK: Final[Mapping[int, tuple[int, int, int, int, int, int]]] = {
+    BTC: (900, 600, 5_000_000, 1_500_000, 30_000, 120),
+    ETH: (3_600, 86_400, 2_000_000, 2_500_000, 50_000, 300),
+}
+"""Of the markets that have any from the start."""
 PRICES: Final[Mapping[int, int]] = {
     BTC: 50_000 * WAD,
     ETH: 2_000 * WAD,
@@ -110,6 +116,7 @@ class Stage:
     feeds: Mapping[int, tuple[str, ...]]
     probe: str  # address of the StateProbe
     poked: Mapping[int, tuple[int, int]]  # by market: block and time of its last poke
+    weighed: Mapping[int, int]  # by market that has risk terms: when it got them
 
     def feed(self, market: int, number: int) -> Contract:
         """A test feed of a market; numbers start at 0."""
@@ -133,6 +140,7 @@ def build(rpc: Any, junior_tokens: int = 15_000, senior_tokens: int = 40_000) ->
         for i, name in enumerate(PEOPLE)
     )
     poked: dict[int, tuple[int, int]] = {}
+    weighed: dict[int, int] = {}
     stage = Stage(
         rpc=rpc,
         client=client,
@@ -153,11 +161,16 @@ def build(rpc: Any, junior_tokens: int = 15_000, senior_tokens: int = 40_000) ->
         feeds={market: deployment.feeds[TERMS[market].name] for market in MARKETS},
         probe=_deploy_probe(rpc, deployer, client),
         poked=poked,
+        weighed=weighed,
     )
     _hand_out_tokens(stage, deployer)
     insurer = NodeSigner(people[INSURER].address)
     client.junior.write(insurer, "deposit", junior_tokens * 10**6, timelock, gas=GAS)
     client.senior.write(insurer, "deposit", senior_tokens * 10**6, insurer.address, gas=GAS)
+    rpc.call("anvil_impersonateAccount", [timelock])
+    for market, risk in RISK.items():
+        client.clearinghouse.write(NodeSigner(timelock), "set_risk_terms", market, risk, gas=GAS)
+        weighed[market] = rpc.timestamp()
     for market in MARKETS:
         client.poke(deployer, market)
         poked[market] = (rpc.block_number(), rpc.timestamp())

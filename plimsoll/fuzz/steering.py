@@ -12,7 +12,7 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 
 from plimsoll.fuzz.actions import Action, action
-from plimsoll.fuzz.stage import BYSTANDER, ISOLATED_SUB, MARKETS, TRADERS, WITH_ISOLATED
+from plimsoll.fuzz.stage import BYSTANDER, ISOLATED_SUB, MARKETS, OWNER, TRADERS, WITH_ISOLATED
 from plimsoll.fuzz.stories import insurance, losses, orders, surroundings, trades
 from plimsoll.fuzz.stories.desk import FIRST_LIQUIDATOR, TRADING, Desk, Story
 
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 # how often each story is told
 STORIES: Final[dict[Callable[[Desk], Story], int]] = {
     trades.trading: 20,
-    losses.crash: 26,
-    losses.rout: 30,
+    losses.crash: 36,
+    losses.rout: 40,
+    losses.surge: 9,
     trades.paying: 7,
     insurance.insuring: 6,
     trades.drift: 5,
@@ -35,7 +36,7 @@ STORIES: Final[dict[Callable[[Desk], Story], int]] = {
     surroundings.feeds: 3,
     surroundings.housekeeping: 3,
     surroundings.attack: 3,
-    surroundings.governing: 1,
+    surroundings.governing: 2,
 }
 _INTERRUPTED: Final = 0.05
 
@@ -66,8 +67,14 @@ class Steering:
 
 
 def opening(machine: Machine, rng: Random) -> Iterator[Action]:
-    """Before the first story: money for everybody, classes chosen, positions with thin margins."""
+    """Before the first story: markets unlike those of other episodes, money for everybody, classes
+    chosen, positions with thin margins.
+    """
     desk = Desk(machine, rng)
+    for market in MARKETS:
+        if rng.random() < 0.6:
+            terms = rng.choice(surroundings.RISK)
+            yield action("set_risk_terms", sender=OWNER, market=market, terms=terms)
     for who in TRADING:
         tokens = (1_500_000 if who >= FIRST_LIQUIDATOR else 40_000) * 10**6
         yield action("deposit", who=who, owner=who, sub=0, tokens=tokens)

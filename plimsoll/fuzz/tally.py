@@ -37,6 +37,17 @@ TARGETS: Final = {
     "haircuts": 2_000,
     "multi-bucket re-matches": 2_000,
     "epoch rolls": 500,
+    "holds by jump": 10_000,
+    "holds by uncovered loss": 2_000,
+    "profit refused": 2_000,
+    "stress above 1": 100_000,
+    "withdrawals refused": 500,
+}
+
+# What a refusal shows, by its reason.
+_REFUSED_PATHS: Final = {
+    "hold: profit": "profit refused",
+    "custody: resolve first": "withdrawals refused",
 }
 
 
@@ -68,6 +79,12 @@ class Tally:
     paths: Counter[str] = field(default_factory=Counter)
     close: Counter[str] = field(default_factory=Counter)
     largest: Counter[str] = field(default_factory=Counter)  # wei apart, never added
+
+    def refused(self, reason: str) -> None:
+        """A call was refused; the reason of a batch starts with its place."""
+        self.refusals[reason or "(none)"] += 1
+        for ending, path in _REFUSED_PATHS.items():
+            self.paths[path] += reason.endswith(ending)
 
     def add(self, other: Tally) -> None:
         """Take over another run's counts."""
@@ -103,12 +120,18 @@ class EventCounter:
         """`logs` are (topics, data); returns the names in order."""
         names = []
         buckets = 0
+        before = ""  # the event before, holds apart
         for topics, data in logs:
             name = self._names.get(topics[0]) if topics else None
             if name is None:
                 continue
             names.append(name)
             tally.events[name] += 1
+            if name == "SideHeld":
+                cause = "uncovered loss" if before == "Reserved" else "jump"
+                tally.paths[f"holds by {cause}"] += 1
+                continue
+            before = name
             if name == "BucketRematched":
                 buckets += 1
                 self.saw(tally, _number(topics[3]), _word(data, 2))

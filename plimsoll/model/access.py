@@ -15,7 +15,9 @@ NOT_OWNER: Final = "ownable: caller is not the owner"
 WIRED: Final = "wire: already done"
 
 _OWNED: Final = ("clearinghouse", "liquidator", "waterfall", "oracle", "junior", "senior")
-_LIQUIDATORS: Final = ("set_started", "take", "rematch", "adl_begin", "adl_step", "cover")
+_LIQUIDATORS: Final = (
+    *("set_started", "take", "rematch", "adl_begin", "adl_step", "cover", "hold"),
+)
 _WIRED_BY_DEPLOYER: Final = ("custody", "exchange", "waterfall", "junior", "senior")
 
 # (contract, function) -> (role, reason)

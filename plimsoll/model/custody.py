@@ -55,6 +55,7 @@ def withdraw(world: World, sender: str, account: int, amount: int, receiver: str
     require(sender == owner_of(account), "custody: only owner")
     require(amount != 0, "custody: zero amount")
     require(receiver not in (ZERO_ADDRESS, world.addresses["custody"]), "custody: bad receiver")
+    require(not resolution.is_due(world), "custody: resolve first")
     accrue(world)
     books = world.custody
     units = word(amount * SCALE)

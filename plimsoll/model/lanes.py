@@ -46,6 +46,13 @@ def at(world: World, urgent: bool, place: int) -> int:
     return entries[place - 1] if 1 <= place <= len(entries) else 0
 
 
+def is_occupied(world: World, urgent: bool) -> bool:
+    """Whether an account stands in a lane; holes are none."""
+    return any(
+        (world.urgent_lane if urgent else world.main_lane)[max(head(world, urgent) - 1, 0) :]
+    )
+
+
 def head(world: World, urgent: bool) -> int:
     """First place not passed yet; 0 while nobody was ever in the lane."""
     return world.urgent_head if urgent else world.main_head

@@ -2,6 +2,9 @@
 
 As `contracts/_modules/margin.vy` and `_lib/brackets.vy`. Funding is already in cash, except for
 markets that nobody has poked in this block: their legs count at the mark and funding of now.
+
+For opening and withdrawing a leg counts at the worse of mark and average; where its side is held,
+or without a price, its gain against entry counts as zero. Stress raises both margins.
 """
 
 from __future__ import annotations
@@ -9,7 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from plimsoll.model import positions, prices
+from plimsoll.model import positions, prices, risk
+from plimsoll.model.risk import Factors
 from plimsoll.model.rounding import div_down, div_up
 from plimsoll.model.state import (
     FINE,
@@ -39,6 +43,7 @@ class Health:
     im_wad: int
     cash_fine: int  # with funding up to now
     priced: bool  # every open market has a price
+    entry_bound_wad: int = 0  # how far `equity_im` may be off where it counts legs at their entries
 
 
 @dataclass(slots=True)
@@ -81,7 +86,8 @@ def leg(world: World, account: int, market: int) -> Leg:
     held = world.positions.get((account, market), _FLAT)
     require(positions.is_current(world, account, market), "adl: sync first")
     notional_wad = notional_up_wad(held.size_fine, now.mark_wad)
-    im_wad, mm_wad, _ = margins(terms, notional_wad, held.choice)
+    factors = factors_now(world, market, now)
+    im_wad, mm_wad, _ = stressed_margins(terms, notional_wad, held.choice, factors)
     return Leg(
         size_fine=held.size_fine,
         entry_fine=positions.entry_wad(held) * FINE,
@@ -90,7 +96,7 @@ def leg(world: World, account: int, market: int) -> Leg:
         notional_wad=notional_wad,
         mm_wad=mm_wad,
         im_wad=im_wad,
-        mm_rate_ppm=marginal_mm_rate_ppm(terms, notional_wad),
+        mm_rate_ppm=risk.stressed_rate_ppm(marginal_mm_rate_ppm(terms, notional_wad), factors),
         leverage_class=held.leverage_class,
     )
 
@@ -111,15 +117,26 @@ def _add_leg(world: World, account: int, market: int, total: Health) -> None:
         total.equity_im_fine += funding_fine
     worth_fine = value_down_wad(size_fine, now.mark_wad) * FINE
     total.equity_fine += worth_fine
-    total.equity_im_fine += worth_fine
+    factors = factors_now(world, market, now)
+    if now.priced and factors is risk.CALM:
+        total.equity_im_fine += worth_fine
+    else:
+        total.priced = total.priced and now.priced
+        entry_wad = positions.entry_wad(held)
+        worth_wad, bound_wad = opening_value(
+            size_fine, entry_wad, now.mark_wad, now.priced, factors
+        )
+        total.equity_im_fine += worth_wad * FINE
+        total.entry_bound_wad += bound_wad
     notional_wad = notional_up_wad(size_fine, now.mark_wad)
-    im_wad, mm_wad, _ = margins(state.terms, notional_wad, held.choice)
+    im_wad, mm_wad, _ = stressed_margins(state.terms, notional_wad, held.choice, factors)
     total.mm_wad += mm_wad
     total.im_wad += im_wad
-    if not now.priced:
-        total.priced = False
-        basis_fine = value_down_wad(size_fine, positions.entry_wad(held)) * FINE
-        total.equity_im_fine -= max(worth_fine - basis_fine, 0)
+
+
+def factors_now(world: World, market: int, seen: Market | prices.Peek) -> Factors:
+    """What the risk of a market, as of this block, does to margins now."""
+    return risk.factors(world.markets[market].risk_terms, seen.risk, world.now)
 
 
 def _as_of_now(world: World, market: int) -> Market | prices.Peek:
@@ -136,6 +153,21 @@ def value_down_wad(size_fine: int, price_wad: int) -> int:
     return div_down(size_fine * price_wad, WAD * FINE)
 
 
+def opening_value(
+    size_fine: int, entry_wad: int, mark_wad: int, priced: bool, factors: Factors
+) -> tuple[int, int]:
+    """What a leg counts for opening and withdrawing, and how far the chain's may be from it; wad.
+
+    That is the worse of mark and average, and no more than the entry on a held side or unpriced.
+    """
+    long = size_fine > 0
+    worth_wad = value_down_wad(size_fine, risk.opening_price_wad(mark_wad, long, factors))
+    if priced and not factors.holds(long):
+        return worth_wad, 0
+    basis_wad = value_down_wad(size_fine, entry_wad)
+    return min(worth_wad, basis_wad), abs(basis_wad) // positions.ENTRY_PARTS
+
+
 def notional_up_wad(size_fine: int, price_wad: int) -> int:
     """Magnitude of size times price (wad), rounded up."""
     return div_up(abs(size_fine) * price_wad, WAD * FINE)
@@ -143,6 +175,8 @@ def notional_up_wad(size_fine: int, price_wad: int) -> int:
 
 def margins(terms: Terms, notional_wad: int, choice: int) -> tuple[int, int, int]:
     """Initial and maintenance margin (wad, rounded up) of a notional, and the class in force.
+
+    Without stress.
 
     IM = max(N / L, bracket IM), where L is the chosen class's leverage (`choice` is class + 1, 0:
     the market's largest). In force is the largest class up to it with L * bracket IM <= N.
@@ -155,6 +189,16 @@ def margins(terms: Terms, notional_wad: int, choice: int) -> tuple[int, int, int
     while in_force and LEVERAGES[in_force] * (im_wad - 1) >= notional_wad:
         in_force -= 1
     return max(im_wad, div_up(notional_wad, LEVERAGES[chosen])), mm_wad, in_force
+
+
+def stressed_margins(
+    terms: Terms, notional_wad: int, choice: int, factors: Factors
+) -> tuple[int, int, int]:
+    """`margins` times the stress factors, rounded up; the class in force knows no stress."""
+    im_wad, mm_wad, in_force = margins(terms, notional_wad, choice)
+    if factors is risk.CALM:
+        return im_wad, mm_wad, in_force
+    return risk.stressed_im_wad(im_wad, factors), risk.stressed_mm_wad(mm_wad, factors), in_force
 
 
 def marginal_mm_rate_ppm(terms: Terms, notional_wad: int) -> int:

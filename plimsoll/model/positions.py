@@ -28,6 +28,7 @@ from plimsoll.model.state import (
 )
 
 MAX_ENDS: Final = 8  # a touch follows at most so many ends of epochs
+ENTRY_PARTS: Final = 2**31  # one step of an entry's code is less than such a part of it
 
 _MANTISSA_BITS: Final = 33
 _MANTISSA: Final = 2**33

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from plimsoll.model.rounding import div_down, div_up
+from plimsoll.model import risk
+from plimsoll.model.risk import Risk
+from plimsoll.model.rounding import div_down, div_up, div_zero
 from plimsoll.model.state import (
     MICRO,
     PPB,
@@ -45,6 +47,7 @@ class Peek:
     premium_volume: int
     premium_sum: int
     premiums_ppb: tuple[int, ...]
+    risk: Risk
 
 
 def market_of(world: World, market: int) -> Market:
@@ -106,6 +109,7 @@ def peek(world: World, market: int) -> Peek:
         premium_volume=state.premium_volume,
         premium_sum=state.premium_sum,
         premiums_ppb=state.premiums_ppb,
+        risk=state.risk,
     )
     if state.block == world.block:
         return seen
@@ -119,6 +123,7 @@ def peek(world: World, market: int) -> Peek:
     seen.funding_index_ray += _flow_ray(state, seen.rate_ppb, world.now - since)
     price_wad, seen.priced = read_feeds(world, market)
     if seen.priced:
+        seen.risk = _risk_at(state, price_wad, world.now)
         seen.mark_wad = price_wad
     return seen
 
@@ -144,6 +149,7 @@ def poke(world: World, market: int) -> tuple[int, bool]:
     state.premium_volume = seen.premium_volume
     state.premium_sum = seen.premium_sum
     state.premiums_ppb = seen.premiums_ppb
+    state.risk = seen.risk
     state.block = world.block
     state.time = world.now
     return state.mark_wad, state.priced
@@ -153,6 +159,26 @@ def poke_all(world: World, account: int) -> None:
     """Pokes every market an account is in."""
     for market in world.account(account).markets:
         poke(world, market)
+
+
+def hold(world: World, market: int, long: bool) -> None:
+    """Holds a side of a market from now on; nothing happens where there are no risk terms."""
+    state = market_of(world, market)
+    if state.risk_terms is not None:
+        state.risk = risk.held(state.risk_terms, state.risk, long, world.now)
+
+
+def risk_view(world: World, market: int) -> tuple[int, int, int, int, bool, bool, int]:
+    """As the view `risk`: what a poke would leave, see `plimsoll.model.risk.shown`."""
+    now = peek(world, market)
+    return risk.shown(world.markets[market].risk_terms, now.risk, now.mark_wad, world.now)
+
+
+def _risk_at(state: Market, mark_wad: int, now: int) -> Risk:
+    """The market's risk once this mark is stored; the same if it is the stored one."""
+    if state.risk_terms is None or mark_wad == state.mark_wad:
+        return state.risk
+    return risk.moved(state.risk_terms, state.risk, state.mark_wad, mark_wad, now)
 
 
 def _flow_ray(state: Market, rate_ppb: int, elapsed_s: int) -> int:
@@ -170,13 +196,13 @@ def record_premium(world: World, market: int, price_wad: int, notional_wad: int)
     """Counts a fill, of a notional at mark, towards the premium of the running five minutes."""
     state = world.markets[market]
     base, cap = state.terms.funding_base_ppb, state.terms.funding_cap_ppb
-    premium_ppb = _toward_zero((price_wad - state.mark_wad) * PPB, state.mark_wad)
+    premium_ppb = div_zero((price_wad - state.mark_wad) * PPB, state.mark_wad)
     # beyond the cap the rate would not move, and one far fill must not outweigh many near ones
     premium_ppb = min(max(premium_ppb, -cap - base), cap - base)
     volume = div_down(notional_wad, MICRO)
     require(state.premium_volume + volume < VOLUME_LIMIT, "funding: volume too large")
     state.premium_volume += volume
-    state.premium_sum += _toward_zero(volume * premium_ppb, PPB)
+    state.premium_sum += div_zero(volume * premium_ppb, PPB)
 
 
 def next_rate_ppb(state: Market, premiums_ppb: tuple[int, ...]) -> int:
@@ -237,11 +263,6 @@ def _stored_premium_ppb(state: Market, interest_wad: int) -> int:
     volume = max(state.premium_volume, volume_min(state, interest_wad))
     if volume == 0:
         return 0
-    premium_ppb = _toward_zero(state.premium_sum * PPB, volume)
-    units = _toward_zero(premium_ppb, PREMIUM_UNIT_PPB)
+    premium_ppb = div_zero(state.premium_sum * PPB, volume)
+    units = div_zero(premium_ppb, PREMIUM_UNIT_PPB)
     return min(max(units, -PREMIUM_UNITS_MAX), PREMIUM_UNITS_MAX) * PREMIUM_UNIT_PPB
-
-
-def _toward_zero(numerator: int, denominator: int) -> int:
-    """Quotient of a signed number as the EVM rounds it; the denominator is positive."""
-    return -(-numerator // denominator) if numerator < 0 else numerator // denominator

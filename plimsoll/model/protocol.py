@@ -31,6 +31,7 @@ from plimsoll.model import (
     waterfall,
 )
 from plimsoll.model.orders import Offer
+from plimsoll.model.risk import RiskTerms
 from plimsoll.model.snapshot import Snapshot
 from plimsoll.model.state import AuctionParams, World, require
 from plimsoll.orders import Match, Order
@@ -137,6 +138,13 @@ class Protocol:
     ) -> None:
         """Choose a class while flat: 0 to 4 stand for 1x, 2x, 5x, 10x, 20x."""
         registry.set_leverage_class(self.world, sender, account, market, leverage_class)
+
+    def set_risk_terms(
+        self, sender: str, market: int, terms: tuple[int, int, int, int, int, int]
+    ) -> None:
+        """How a market weighs its mark's moves, as `RiskTerms` (seconds, ppm); owner only."""
+        access.only_owner(self.world, sender)
+        registry.set_risk_terms(self.world, market, RiskTerms(*terms))
 
     # --- liquidator ---------------------------------------------------------------------
 

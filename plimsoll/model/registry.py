@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from plimsoll.model import margin, positions, prices
+from plimsoll.model.risk import NO_RISK, Risk, RiskTerms
 from plimsoll.model.rounding import div_down
 from plimsoll.model.state import (
     CASH_BOUND_WAD,
@@ -46,6 +47,20 @@ def set_leverage_class(
     world.position(account, market).choice = leverage_class + 1
 
 
+def set_risk_terms(world: World, market: int, terms: RiskTerms) -> None:
+    """Sets how a market weighs its mark's moves, within hard bounds; what it remembers stays."""
+    state = prices.market_of(world, market)
+    require(60 <= terms.ema_seconds <= 86_400, "risk: bad ema time")
+    require(300 <= terms.volatility_seconds <= 604_800, "risk: bad volatility time")
+    require(50_000 <= terms.calm_ppm <= 5_000_000, "risk: bad calm volatility")
+    require(1_000_000 <= terms.stress_max_ppm <= 4_000_000, "risk: bad stress limit")
+    require(10_000 <= terms.jump_ppm <= 100_000, "risk: bad jump")
+    require(60 <= terms.hold_seconds <= 600, "risk: bad hold")
+    state.risk_terms = terms
+    if state.risk == NO_RISK:
+        state.risk = Risk(changed_at=world.now)
+
+
 def _is_unused(world: World, account: int) -> bool:
     """Whether an account holds nothing; a few wei of cash may have been lost to rounding."""
     state = world.accounts.get(account)
@@ -80,7 +95,8 @@ def debit(world: World, account: int, wad: int) -> None:
         positions.require_unlocked(world.markets[market], world.positions[account, market].long)
     health = margin.health(world, account)
     lead = health.equity_im_fine - (wad + health.im_wad) * FINE
-    require(world.decide("debit: initial margin", lead, _CASH_BOUND_FINE), "margin: below initial")
+    bound = _CASH_BOUND_FINE + health.entry_bound_wad * FINE
+    require(world.decide("debit: initial margin", lead, bound), "margin: below initial")
     state.cash_fine -= wad * FINE
 
 

@@ -97,6 +97,11 @@ def resolve(world: World, max_buckets: int) -> bool:
     return _deleverage(world, max_buckets)
 
 
+def is_due(world: World) -> bool:
+    """Whether withdrawals wait for `resolve`: a loss does not fit, or one is frozen."""
+    return world.resolving != 0 or lanes.is_occupied(world, True)
+
+
 # --- who is next ----------------------------------------------------------------------------
 
 
@@ -117,11 +122,8 @@ def _next_urgent(world: World) -> tuple[int, retest.Verdict, bool, bool]:
         if not _sync(world, account):
             return 0, retest.Verdict.OVER, True, True
         verdict = _retest(world, account)
-        if world.auctions[account].urgent_place == 0:
-            continue
-        if _can_resolve(world, account):
+        if world.auctions[account].urgent_place != 0:
             return account, verdict, True, False
-        _leave_urgent(world, account)
     return 0, retest.Verdict.OVER, moved, False
 
 
@@ -151,7 +153,7 @@ def _next(world: World) -> tuple[int, retest.Verdict, bool]:
         verdict = _retest(world, account)
         if verdict is retest.Verdict.OVER:
             continue
-        if _can_resolve(world, account):
+        if retest.can_resolve(world, account):
             return account, verdict, True
         _requeue(world, account)
     return 0, retest.Verdict.OVER, moved
@@ -168,18 +170,6 @@ def _sync(world: World, account: int) -> bool:
 def _retest(world: World, account: int) -> retest.Verdict:
     """Re-test with health as of now."""
     return retest.retest(world, account, margin.health(world, account), must_fit=False)
-
-
-def _can_resolve(world: World, account: int) -> bool:
-    """Whether some leg has a price: the others wait for theirs."""
-    return any(prices.peek(world, market).priced for market in world.account(account).markets)
-
-
-def _leave_urgent(world: World, account: int) -> None:
-    """Back to waiting by start time; the next re-test may bring it here again."""
-    auction = world.auctions[account]
-    lanes.remove(world, True, auction.urgent_place)
-    world.auctions[account] = replace(auction, urgent_place=0)
 
 
 def _requeue(world: World, account: int) -> None:
@@ -241,7 +231,7 @@ def _refreeze(world: World, account: int) -> None:
     if world.now < job.started + REFREEZE_AFTER or job.phase == PHASE_HAIRCUT:
         return
     health = margin.health(world, account)
-    if not _is_below_zero(world, health) or not _can_resolve(world, account):
+    if not _is_below_zero(world, health) or not retest.can_resolve(world, account):
         return
     reserved = retest.reserve(world, account, retest.deficit_wad(health))
     deleveraging.adl_begin(world, account, reserved, world.auctions[account].weights)

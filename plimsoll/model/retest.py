@@ -10,11 +10,31 @@ from dataclasses import replace
 from enum import Enum
 from typing import Final
 
-from plimsoll.model import auctions, custody, lanes, margin, positions, registry, waterfall
+from plimsoll import loss_weights
+from plimsoll.model import (
+    auctions,
+    custody,
+    lanes,
+    margin,
+    positions,
+    prices,
+    registry,
+    waterfall,
+)
 from plimsoll.model.margin import Health
-from plimsoll.model.state import CASH_BOUND_WAD, FINE, PPM, SIZE_BOUND_WAD, Auction, World, require
+from plimsoll.model.state import (
+    CASH_BOUND_WAD,
+    FINE,
+    PPM,
+    SIZE_BOUND_WAD,
+    WAD,
+    Auction,
+    World,
+    require,
+)
 
 CLOSE_FINE: Final = CASH_BOUND_WAD * FINE
+HELD_PARTS: Final = 10_000  # a loss above one of so many of a side's open interest holds it
 
 
 class Verdict(Enum):
@@ -43,16 +63,19 @@ def retest(world: World, account: int, health: Health, must_fit: bool) -> Verdic
         require(shortfall == 0 or not must_fit, "liquidation: loss not reserved")
         return Verdict.OVER
 
-    fits = True
+    fits, uncovered_wad = True, 0
     if bankrupt:
-        fits = _reserve_deficit(world, account, deficit_wad(health))
+        fits, uncovered_wad = _reserve_deficit(world, account, deficit_wad(health))
         require(fits or not must_fit, "liquidation: loss not reserved")
     elif auction.reserving:
         reserve(world, account, 0)
     urgent_place = auction.urgent_place
-    if not fits and urgent_place == 0:
+    # while nothing of the account has a price nobody can resolve it, and nobody must wait for that
+    urgent = not fits and can_resolve(world, account)
+    if urgent and urgent_place == 0:
         urgent_place = lanes.append(world, True, account)
-    elif fits and urgent_place != 0:
+        _hold_winners(world, auction.weights, uncovered_wad)
+    elif not urgent and urgent_place != 0:
         lanes.remove(world, True, urgent_place)
         urgent_place = 0
     if bankrupt != auction.reserving or urgent_place != auction.urgent_place:
@@ -79,6 +102,11 @@ def is_gone(world: World, account: int, market: int) -> bool:
     return world.decide("retest: gone", FINE - 1 - size_fine, SIZE_BOUND_WAD * FINE)
 
 
+def can_resolve(world: World, account: int) -> bool:
+    """Whether some leg has a price: the others wait for theirs."""
+    return any(prices.peek(world, market).priced for market in world.account(account).markets)
+
+
 def deficit_wad(health: Health) -> int:
     """-E of a bankrupt account, rounded up; at least one wei."""
     return max(1, -(health.equity_fine // FINE))
@@ -94,15 +122,30 @@ def _is_flat(world: World, account: int) -> bool:
     return all(is_gone(world, account, market) for market in world.account(account).markets)
 
 
-def _reserve_deficit(world: World, account: int, deficit: int) -> bool:
-    """Reserve for a deficit; whether it fits as a whole."""
+def _reserve_deficit(world: World, account: int, deficit: int) -> tuple[bool, int]:
+    """Reserve for a deficit; whether it fits as a whole, and what is not covered (wad)."""
     spare = reserve(world, account, deficit) - deficit
+    uncovered = max(-spare, 0)
     if spare == 0:
         # how much more would have fitted, as far as rounding may matter
         asked = deficit + CASH_BOUND_WAD + 1
         weights = world.auctions[account].weights
         spare = sum(waterfall.preview(world, account, asked, weights)) - deficit
-    return world.decide("retest: loss fits", spare, CASH_BOUND_WAD)
+    return world.decide("retest: loss fits", spare, CASH_BOUND_WAD), uncovered
+
+
+def _hold_winners(world: World, weights: int, uncovered_wad: int) -> None:
+    """Hold the sides that may have to bear a loss, if it is above a ten-thousandth of them."""
+    for field in loss_weights.unpack(weights):
+        mark_wad = prices.peek(world, field.market).mark_wad
+        long, short = world.open_interest_fine(field.market)
+        interest_wad = (long if field.short else short) // FINE
+        scale = field.share * WAD * HELD_PARTS
+        lead = uncovered_wad * scale - loss_weights.SHARES * interest_wad * mark_wad - 1
+        dust_wad = sum(world.markets[field.market].dust_wad.values())
+        sizes = loss_weights.SHARES * (SIZE_BOUND_WAD + dust_wad) * mark_wad
+        if world.decide("retest: hold", lead, CASH_BOUND_WAD * scale + sizes):
+            prices.hold(world, field.market, field.short)
 
 
 def _finish(world: World, account: int, auction: Auction) -> int:

@@ -12,6 +12,11 @@ def div_down(numerator: int, denominator: int) -> int:
     return numerator // denominator
 
 
+def div_zero(numerator: int, denominator: int) -> int:
+    """Quotient rounded toward zero, as the EVM rounds; the denominator is positive."""
+    return -(-numerator // denominator) if numerator < 0 else numerator // denominator
+
+
 def div_up(numerator: int, denominator: int) -> int:
     """Quotient rounded toward plus infinity."""
     return -(-numerator // denominator)

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from plimsoll.model.risk import NO_RISK, Risk, RiskTerms
+
 WAD: Final = 10**18
 RAY: Final = 10**27
 PPM: Final = 10**6
@@ -116,6 +118,8 @@ class Market:
     locked_longs: bool = False
     locked_shorts: bool = False
     funding_frozen: bool = False
+    risk_terms: RiskTerms | None = None  # None: no average, no stress, no hold
+    risk: Risk = NO_RISK
     # worst entry (fine) any member of a place may have, where a haircut has moved it away from the
     # tick's worse edge; it may outlive the last member until somebody joins
     worst_fine: dict[Place, int] = field(default_factory=dict)

@@ -24,6 +24,7 @@ _INDEX: Final = (*_ADL, "property/test_adl_index.py", "property/test_flat_bucket
 _TRADES: Final = ("unit/test_clearinghouse_trades.py", "unit/test_clearinghouse_takes.py")
 _MARGIN: Final = ("unit/test_clearinghouse_margin.py", "unit/test_clearinghouse_accounts.py")
 _FUNDING: Final = ("unit/test_clearinghouse_funding.py",)
+_RISK: Final = ("unit/test_clearinghouse_risk.py", "unit/test_clearinghouse_risk_margins.py")
 _REGISTRY: Final = ("unit/test_clearinghouse_registry.py",)
 _VIEWS: Final = ("unit/test_clearinghouse_views.py",)
 _WINDOW: Final = ("unit/test_premium_window.py", "property/test_premium_window_model.py")
@@ -53,6 +54,7 @@ TESTS: Final[dict[str, tuple[str, ...]]] = {
     "flat_bucket": (*_TRADES, *_INDEX),
     "ledger": ("unit/test_ledger_packing.py", *_MARGIN, *_TRADES, *_INDEX),
     "margin": (*_MARGIN, *_TRADES),
+    "market_risk": (*_RISK, "unit/liquidator/test_liquidator_holds.py"),
     "market_terms": (*_REGISTRY, *_MARGIN, *_TRADES),
     "marks": (*_FUNDING, *_VIEWS, *_TRADES),
     "neighbours": _AUCTION,
@@ -76,6 +78,7 @@ TESTS: Final[dict[str, tuple[str, ...]]] = {
     "redemption": ("property/test_redemption.py", "unit/custody"),
     "revert_reason": _ORDERS,
     "rolling_limit": ("property/test_rolling_limit.py", "unit/test_waterfall.py"),
+    "stress": ("unit/test_lib_stress.py", *_RISK),
     "take_formula": ("property/test_take_formula.py", *_AUCTION),
 }
 """Files and folders under `tests/` that know a module's rules. Left out on purpose: what reads

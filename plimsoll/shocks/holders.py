@@ -14,7 +14,7 @@ from plimsoll.errors import ChainError, ContractReverted, InputError, RpcError
 from plimsoll.model.margin import margins
 from plimsoll.model.state import LEVERAGES, Terms
 from plimsoll.shocks.reading import Progress, Reader, silent
-from plimsoll.units import WAD, div_down, div_up
+from plimsoll.units import PPB, PPM, WAD, div_down, div_up
 
 LOG_BLOCKS: Final = 10_000
 """Blocks asked for in one request for events; halved as often as the endpoint refuses."""
@@ -31,6 +31,15 @@ class Market:
     mark: int  # wad, the last good one
     priced: bool
     terms: Terms
+    im_stress_ppm: int  # factors on margins now, above one
+    mm_stress_ppb: int
+
+    def margins(self, notional: int, choice: int) -> tuple[int, int]:
+        """Initial and maintenance margin (wad, rounded up) under the stress of now."""
+        im, mm, _ = margins(self.terms, notional, choice)
+        return div_up(im * (PPM + self.im_stress_ppm), PPM), div_up(
+            mm * (PPB + self.mm_stress_ppb), PPB
+        )
 
 
 @dataclass(frozen=True)
@@ -79,7 +88,7 @@ class Holder:
         im = mm = 0
         for leg in self.legs:
             notional = leg.notional(prices[leg.market.id])
-            leg_im, leg_mm, _ = margins(leg.market.terms, notional, leg.choice)
+            leg_im, leg_mm = leg.market.margins(notional, leg.choice)
             im, mm = im + leg_im, mm + leg_mm
         return im, mm
 
@@ -151,9 +160,18 @@ def _read_markets(reader: Reader, seen: set[int]) -> dict[int, Market]:
     ids = sorted(names.keys() | seen)
     marks = reader.many(ledger, "mark", [(number,) for number in ids], "markets")
     configs = reader.many(ledger, "market_config", [(number,) for number in ids], "markets")
+    risks = reader.many(ledger, "risk", [(number,) for number in ids], "markets")
     return {
-        number: Market(number, names.get(number, f"market {number}"), mark, priced, _terms(config))
-        for number, (mark, priced), config in zip(ids, marks, configs, strict=True)
+        number: Market(
+            id=number,
+            name=names.get(number, f"market {number}"),
+            mark=mark,
+            priced=priced,
+            terms=_terms(config),
+            im_stress_ppm=risk["s_im_ppm"],
+            mm_stress_ppb=risk["s_mm_ppb"],
+        )
+        for number, (mark, priced), config, risk in zip(ids, marks, configs, risks, strict=True)
     }
 
 
@@ -173,7 +191,7 @@ def _read_holders(
     for (account, number), leg in zip(places, found, strict=True):
         if leg["size"]:
             market = markets[number]
-            legs[account].append(Leg(market, leg["size"], leg["entry"], _choice(leg, market.terms)))
+            legs[account].append(Leg(market, leg["size"], leg["entry"], _choice(leg, market)))
     started = reader.many(ledger, "is_started", calls, "accounts")
     reserved = reader.many(reader.client.waterfall, "reservation", calls, "accounts")
     for account, health, under, held in zip(open_in, healths, started, reserved, strict=True):
@@ -202,14 +220,14 @@ def _blame(reader: Reader, places: Sequence[tuple[int, int]]) -> None:
             ) from error
 
 
-def _choice(leg: Mapping[str, Any], terms: Terms) -> int:
+def _choice(leg: Mapping[str, Any], market: Market) -> int:
     """The chosen leverage class + 1, from the margin it leads to.
 
     The ledger does not show the choice. Where brackets alone explain the initial margin, it is the
     lowest class that agrees with it, so that margins at other prices are never too low.
     """
     for choice in range(leg["leverage_class"] + 1, len(LEVERAGES) + 1):
-        if margins(terms, leg["notional"], choice)[0] == leg["im"]:
+        if market.margins(leg["notional"], choice)[0] == leg["im"]:
             return choice
     return 0
 

@@ -225,8 +225,9 @@ class Guard:
         held = before.size_fine if stays else 0
         added = after.size_fine - held
         worse = price > self.mark if after.long else price < self.mark
-        if self.rule.basis_at_mark and added * after.size_fine > 0 and worse:
-            basis = held * before.entry_fine + added * self.mark * FINE
+        if not self.rule.basis_at_mark and added * after.size_fine > 0 and worse:
+            # the protocol itself has counted the mark: without the rule it is the price
+            basis = held * before.entry_fine + added * price * FINE
             positions.change(
                 self.world,
                 account,

@@ -135,8 +135,8 @@ def test_resolve__urgent_without_price__waits_and_is_asked_for_again(world):
     assert lanes.bounds(world) == (1, 2, 2, 2)
     assert refusal(resolution.resolve, world, 9) == "liquidation: nothing to resolve"
     later(world, T)
-    assert not resolution.resolve(world, 9)  # urgent again, and to the back of the main lane
-    assert lanes.bounds(world) == (2, 3, 2, 3)
+    assert not resolution.resolve(world, 9)  # not urgent without a price: back of the main lane
+    assert lanes.bounds(world) == (2, 3, 2, 2)
     set_price(world, BTC, 100)
     later(world)
     assert resolution.resolve(world, 9)

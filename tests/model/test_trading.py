@@ -74,11 +74,24 @@ def test_trade__taker_sells__cash_rounded_against_the_seller_of_a_negative(world
 
 def test_trade__increase__entry_is_the_mean_of_both(world):
     trade(world, 10, 100)
+    later(world, 12, alpha=104)
     trade(world, 30, 104)
     entry = positions.entry_wad(world.position(ANN, ALPHA))
     assert 0 <= entry - 103 * WAD <= 2 * 103 * WAD >> 33
     entry = positions.entry_wad(world.position(BOB, ALPHA))
     assert 0 <= 103 * WAD - entry <= 2 * 103 * WAD >> 33
+
+
+def test_trade__off_the_mark__enters_at_the_worse_of_price_and_mark(world):
+    trade(world, 10, 104)  # Ann buys above the mark of 100, Bob sells there
+    assert cash(world, ANN) == 10_000 - 1_040 - 0.52
+    assert positions.entry_wad(world.position(ANN, ALPHA)) >> 58 == 100 * WAD >> 58
+    assert positions.entry_wad(world.position(BOB, ALPHA)) >> 58 == 104 * WAD >> 58
+    trade(world, 10, 98)  # both add below it: (100 + 98) / 2, (104 + 100) / 2
+    entry = positions.entry_wad(world.position(ANN, ALPHA))
+    assert 0 <= entry - 99 * WAD <= 2 * 99 * WAD >> 33
+    entry = positions.entry_wad(world.position(BOB, ALPHA))
+    assert 0 <= 102 * WAD - entry <= 2 * 102 * WAD >> 33
 
 
 def test_trade__reduction__keeps_entry_and_class(world):

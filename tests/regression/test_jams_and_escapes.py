@@ -70,7 +70,7 @@ def test_withdraw__between_sum_and_haircut__reverts(venue: Venue) -> None:
     venue.move(BTC, -170_000)
     venue.start(alice.account)
     venue.resolve(1)
-    venue.rejected("adl: side locked", venue.withdraw, winner, 1_000_000)
+    venue.rejected("custody: resolve first", venue.withdraw, winner, 1_000_000)
     venue.resolve_all()
     venue.withdraw(winner, 1_000_000)
     check_everything(venue)

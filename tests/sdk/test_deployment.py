@@ -353,6 +353,14 @@ def test_contract__struct_results__by_name(rpc, deployment):
     assert config["brackets"][0]["mm_ppm"] == 25_000
 
 
+def test_deploy__risk_terms__of_every_market_that_has_them(rpc, deployment, plan):
+    clearinghouse = deployment.contract(rpc, "Clearinghouse")
+    for listing in plan.listings:
+        stored = clearinghouse.read("risk_terms", listing.terms.id)
+        assert listing.terms.risk is not None
+        assert tuple(stored.values()) == listing.terms.risk.values()
+
+
 def test_key_signer__poor_key__says_what_it_needs(rpc, deployment):
     token = Contract(rpc, artifacts.load("TestToken"), deployment.token)
     poor = KeySigner("0x" + "78" * 32)

@@ -14,11 +14,21 @@ from plimsoll.fuzz.stage import BYSTANDER
 from plimsoll.fuzz.walk import episode, fresh_machine
 from plimsoll.model import positions, queues
 from plimsoll.model.state import WAD
-from tests.support import rule_breaks_adl, rule_breaks_losses, rule_breaks_money
+from tests.support import (
+    rule_breaks_adl,
+    rule_breaks_losses,
+    rule_breaks_money,
+    rule_breaks_risk,
+)
 from tests.support.rule_trial import Trial
 
 SEED, EPISODES, STEPS = 7, range(8), 500
-BREAKS = {**rule_breaks_money.BREAKS, **rule_breaks_losses.BREAKS, **rule_breaks_adl.BREAKS}
+BREAKS = {
+    **rule_breaks_money.BREAKS,
+    **rule_breaks_losses.BREAKS,
+    **rule_breaks_adl.BREAKS,
+    **rule_breaks_risk.BREAKS,
+}
 
 
 @pytest.fixture(scope="module")

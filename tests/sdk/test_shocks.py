@@ -151,6 +151,19 @@ def test_distance__that_far__is_below_and_a_millionth_less_is_not(venue: Venue, 
     assert tried
 
 
+def test_account__market_under_stress__margins_are_the_ledgers(venue: Venue) -> None:
+    with venue.owner() as owner:
+        terms = (600, 3_600, 50_000, 2_500_000, 30_000, 120)
+        venue.send(owner, venue.client.clearinghouse, "set_risk_terms", BTC, terms)
+    venue.move(BTC, -10_000)
+    venue.wait(1_800)
+    ann = account_of(venue, "ann")
+    assert venue.client.clearinghouse.read("risk", BTC)["s_mm_ppb"] > 0
+    view = account_view(venue.client, ann, SHOCKS)
+    health = venue.client.health(ann)
+    assert (view.rows[0].im, view.rows[0].mm) == (health["im"], health["mm"])
+
+
 def test_account__without_positions__cash_and_no_distance(venue: Venue) -> None:
     view = account_view(venue.client, account_of(venue, "fay"), SHOCKS)
     assert [row.run.equity for row in view.rows] == [1_000 * WAD]

@@ -82,9 +82,11 @@ def test_play__any_rule__what_some_lack_others_have(
 
 @pytest.mark.parametrize("number", range(3))
 def test_play__no_rule__the_model_alone_ends_in_the_same_state(number: int) -> None:
-    play = Play(draw(SEED, number), NONE)
+    # the one rule that the protocol has without risk terms is that of entries
+    rule = replace(NONE, basis_at_mark=True)
+    play = Play(draw(SEED, number), rule)
     play.run()
-    fresh = Play(draw(SEED, number), NONE).venue.protocol
+    fresh = Play(draw(SEED, number), rule).venue.protocol
     for call in play.venue.calls:
         fresh.call(*call)
     mine, model = play.venue.world, fresh.world

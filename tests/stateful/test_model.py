@@ -40,6 +40,11 @@ KEY_PATHS = (
     "haircuts",
     "multi-bucket re-matches",
     "epoch rolls",
+    "holds by jump",
+    "holds by uncovered loss",
+    "profit refused",
+    "stress above 1",
+    "withdrawals refused",
 )
 
 

@@ -52,7 +52,9 @@ class Twin:
         fees = {who: event["fee"] for who, event in self.chain.changes(receipt).items()}
         for account, delta, cash in ((maker, -size, paid), (taker, size, -paid)):
             self.model.cash[account] += cash - fees[account]
-            self._settle(account, delta, price)
+            # nobody enters at a price worse than the mark
+            entered = min(price, self.mark) if delta > 0 else max(price, self.mark)
+            self._settle(account, delta, entered)
 
     def move_price(self, mark: int, seconds: int = 0) -> None:
         """A new mark, to eight decimals, after some time."""

@@ -9,7 +9,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from plimsoll.fuzz.invariants import losses, money
+from plimsoll.fuzz.invariants import holds, losses, money
 from plimsoll.fuzz.invariants.events import Event
 from plimsoll.fuzz.invariants.judge import Judge
 from plimsoll.fuzz.invariants.step import Step
@@ -31,11 +31,11 @@ class Trial(Judge):
         self.missed: list[tuple[str, str | None]] = []
 
     def verdict(self, step: Step) -> str | None:
-        saved = deepcopy((self._open, self._resolve))
+        saved = deepcopy((self._open, self._resolve, self._holds))
         found = super().verdict(step)
-        after = self._open, self._resolve
+        after = self._open, self._resolve, self._holds
         for name, way in self._breaks.items():
-            self._open, self._resolve = deepcopy(saved)
+            self._open, self._resolve, self._holds = deepcopy(saved)
             with way.on(self, step) as broken:
                 if broken is None:
                     continue
@@ -43,7 +43,7 @@ class Trial(Judge):
                 verdict = way.by(self, broken)
                 if verdict is None or not verdict.startswith(way.number):
                     self.missed.append((name, verdict))
-        self._open, self._resolve = after
+        self._open, self._resolve, self._holds = after
         return found
 
     def everything(self, step: Step) -> str | None:
@@ -55,6 +55,12 @@ class Trial(Judge):
 
     def auctions(self, step: Step) -> str | None:
         return self._open.judge(step)
+
+    def holds(self, step: Step) -> str | None:
+        return self._holds.judge(step)
+
+    def gains(self, step: Step) -> str | None:
+        return holds.gains(step)
 
     def adl(self, step: Step) -> str | None:
         return self._resolve.judge(step)

@@ -48,6 +48,11 @@ def poor(ledger):
     return ledger.account(9)
 
 
+def entered(price: int, long: bool) -> int:
+    """The entry a fill at `price` leaves: never at a worse price than the mark."""
+    return decode_entry(encode_entry(min(price, MARK) if long else max(price, MARK), long))
+
+
 def cash(ledger, account: int) -> int:
     return ledger.health(account)["cash"]
 
@@ -64,7 +69,7 @@ def test_trade__opening__moves_equal_and_opposite_size_and_cash(ledger, maker, t
     changes = ledger.changes(receipt)
     assert list(changes) == [maker, taker]
     for account, moved, received in ((maker, -size, paid), (taker, size, -paid)):
-        entry = decode_entry(encode_entry(price, moved > 0))
+        entry = entered(price, moved > 0)
         assert changes[account].args == {
             "account": account,
             "market": 1,
@@ -75,7 +80,6 @@ def test_trade__opening__moves_equal_and_opposite_size_and_cash(ledger, maker, t
         }
         leg = ledger.leg(account)
         assert (leg["size"], leg["entry"]) == (moved, entry)
-        assert 0 <= (entry - price) * (1 if moved > 0 else -1) <= price >> 33
     assert ledger.ledger.read("open_interest", 1) == (abs(size), abs(size))
     assert ledger.ledger.read("fee_balances") == (sum(fees.values()), 0)
     assert ledger.ledger.read("markets_of", taker) == [1]
@@ -148,8 +152,9 @@ def test_trade__price_of_zero__has_no_entry(ledger, maker, taker):
 def test_trade__increase__averages_the_entry_against_the_holder(ledger, maker, taker, sign):
     ledger.trade(maker, taker, sign * 3 * WAD, 100 * WAD)
     first = ledger.leg(taker)["entry"]
-    ledger.trade(maker, taker, sign * 4 * WAD, 101 * WAD + 7)
-    basis = 3 * WAD * first + 4 * WAD * (101 * WAD + 7)
+    better = (100 - sign) * WAD + 7
+    ledger.trade(maker, taker, sign * 4 * WAD, better)
+    basis = 3 * WAD * first + 4 * WAD * better
     average = -(-basis // (7 * WAD)) if sign > 0 else basis // (7 * WAD)
     assert ledger.leg(taker)["entry"] == decode_entry(encode_entry(average, sign > 0))
 
@@ -175,12 +180,28 @@ def test_trade__reduction__keeps_entry_and_class(ledger, maker, taker, sign):
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_trade__flip__enters_at_the_fill_price(ledger, maker, taker, sign):
+def test_trade__increase_off_the_mark__moves_cash_and_not_the_entry(ledger, maker, taker, sign):
+    for paid in (95, 105):
+        with ledger.rpc.undone():
+            ledger.trade(maker, taker, sign * 4 * WAD, MARK)
+            ledger.trade(maker, taker, sign * 4 * WAD, paid * WAD)
+            for account, long in ((taker, sign > 0), (maker, sign < 0)):
+                first, second = entered(MARK, long), entered(paid * WAD, long)
+                middle = (4 * WAD * first + 4 * WAD * second) // (8 * WAD)
+                assert abs(ledger.leg(account)["entry"] - middle) <= middle >> 32
+            # cash has gone from one to the other at the price, but for fees and rounding
+            spent = 2 * RICH - cash(ledger, maker) - cash(ledger, taker)
+            assert 0 <= spent - ledger.ledger.read("fee_balances")[0] <= 4
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("price", [95, 105])
+def test_trade__flip__enters_at_the_fill_price_or_the_mark(ledger, maker, taker, sign, price):
     ledger.trade(maker, taker, sign * 3 * WAD, 100 * WAD)
-    ledger.trade(maker, taker, -sign * 5 * WAD, 105 * WAD)
+    ledger.trade(maker, taker, -sign * 5 * WAD, price * WAD)
     leg = ledger.leg(taker)
     assert leg["size"] == -sign * 2 * WAD
-    assert leg["entry"] == decode_entry(encode_entry(105 * WAD, sign < 0))
+    assert leg["entry"] == entered(price * WAD, sign < 0)
     assert ledger.ledger.read("markets_of", taker) == [1]
 
 

@@ -19,9 +19,10 @@ def deployed():
         ledger = BareLedger(anvil.rpc, funding_base_ppb=3_000_000)
         for index in range(8):
             ledger.fund(ledger.account(index), RICH)
-        ledger.trade(ledger.account(0), ledger.account(1), 500 * WAD, MARK)
-        ledger.trade(ledger.account(0), ledger.account(2), 300 * WAD, 103 * WAD)
-        ledger.trade(ledger.account(3), ledger.account(2), -200 * WAD, 97 * WAD)
+        for maker, taker, size, mark in ((0, 1, 500, 100), (0, 2, 300, 103), (3, 2, -200, 97)):
+            ledger.set_price(mark * WAD)
+            ledger.trade(ledger.account(maker), ledger.account(taker), size * WAD, mark * WAD)
+        ledger.set_price(MARK)
         anvil.rpc.increase_time(HOUR_S)
         ledger.poke()  # from here on the base rate holds
         yield ledger

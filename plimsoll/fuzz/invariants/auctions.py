@@ -88,7 +88,7 @@ def _take(step: Step, event: Taken) -> str | None:
     notional = size * mark // WAD
     worsening = abs(mark - event.account_price) * size // WAD
     held = step.before.positions[event.account, event.market][SIZE]
-    margin = leg_margin(step.world, event.market, held)
+    margin = leg_margin(step, event.market, held)
     cost = (worsening + event.fee - 2) * before.mm * abs(held)
     if cost > (max(before.equity, 0) + bound) * margin * (size + 1) * FINE:
         return f"I-17 take: it cost {worsening} and a fee of {event.fee}, E was {before.equity}"

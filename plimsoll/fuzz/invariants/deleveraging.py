@@ -285,7 +285,7 @@ def _discount(
     health = health_before(step, account)
     size = step.before.positions[account, market][SIZE]
     notional = abs(size) * mark // (WAD * FINE)
-    cap = (max(health.equity, 0) + CASH_BOUND_WAD) * leg_margin(step.world, market, size) * PPM
+    cap = (max(health.equity, 0) + CASH_BOUND_WAD) * leg_margin(step, market, size) * PPM
     if 2 * event.discount_ppm * health.mm * notional > cap:
         return f"I-31 discount: {event.discount_ppm} ppm is above half the cap"
     return None

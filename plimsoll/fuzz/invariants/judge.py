@@ -9,6 +9,7 @@ from plimsoll.fuzz.chains import Log
 from plimsoll.fuzz.invariants import auctions, losses, money
 from plimsoll.fuzz.invariants.deleveraging import Resolve
 from plimsoll.fuzz.invariants.events import Decoder
+from plimsoll.fuzz.invariants.holds import Holds
 from plimsoll.fuzz.invariants.step import Step
 from plimsoll.fuzz.probe import State
 from plimsoll.model.snapshot import Snapshot
@@ -16,7 +17,7 @@ from plimsoll.model.state import World
 
 
 class Judge:
-    """Remembers what runs over several transactions: auctions and the frozen resolve."""
+    """Remembers what runs over several transactions: auctions, the frozen resolve, holds."""
 
     def __init__(self, reserve: int) -> None:
         """`reserve` is the protocol's own account."""
@@ -28,6 +29,7 @@ class Judge:
         """A new venue begins."""
         self._open = auctions.Open()
         self._resolve = Resolve()
+        self._holds = Holds()
 
     def problem(
         self,
@@ -46,10 +48,11 @@ class Judge:
     def verdict(self, step: Step) -> str | None:
         """As `problem`, of a transaction whose events are read already."""
         if not step.events and step.reason is not None:
-            return self._open.judge(step)
+            return self._open.judge(step) or self._holds.judge(step)
         return (
             self._resolve.judge(step)
             or money.judge(step, self._resolve, self._reserve)
             or self._open.judge(step)
             or losses.judge(step, self._open.weights)
+            or self._holds.judge(step)
         )

@@ -20,9 +20,11 @@ SIZE_FINE: Final = SIZE_BOUND_WAD * FINE
 _KEPT_APART: Final = ("feeds", "worst_fine", "dust_wad")
 _MARKET_FIELDS: Final = [f.name for f in fields(Market) if f.name not in _KEPT_APART]
 _FUNDING: Final = _MARKET_FIELDS.index("funding_index_ray")
+MARK: Final = _MARKET_FIELDS.index("mark_wad")
+"""Place in the tuple of a market."""
 
 # places of the attributes in the tuples of a snapshot
-CASH, OPEN_IN = 0, 1  # of an account
+CASH, OPEN_IN, _, STARTED = range(4)  # of an account
 SIZE, ENTRY, _, CLASS, TICK, LONG, _ = range(7)  # of a position
 
 
@@ -67,13 +69,15 @@ def health_before(step: Step, account: int) -> Health:
         size = step.before.positions[account, market][SIZE]
         cash += -size * moves.get(market, 0) // RAY
         equity += size * step.world.markets[market].mark_wad // (WAD * FINE)
-        mm += leg_margin(step.world, market, size)
+        mm += leg_margin(step, market, size)
     return Health(equity + cash // FINE, mm)
 
 
-def leg_margin(world: World, market: int, size_fine: int) -> int:
-    """Maintenance margin of a size at the mark: each bracket's rate on the part inside it."""
-    state = world.markets[market]
+def leg_margin(step: Step, market: int, size_fine: int) -> int:
+    """Maintenance margin of a size at the mark: each bracket's rate on the part inside it, and
+    stress as the chain shows it.
+    """
+    state = step.world.markets[market]
     notional = -(-abs(size_fine) * state.mark_wad // (WAD * FINE))
     thresholds = (*state.terms.thresholds_wad, None)
     margin = 0
@@ -81,7 +85,9 @@ def leg_margin(world: World, market: int, size_fine: int) -> int:
         above = thresholds[i + 1]
         top = notional if above is None else min(notional, above)
         margin += max(top - thresholds[i], 0) * rate_ppm  # type: ignore[operator]
-    return -(-margin // 10**6)
+    stress_ppb = step.seen.markets[market].s_mm_ppb
+    calm = -(-margin // 10**6)
+    return -(-calm * (10**9 + stress_ppb) // 10**9)
 
 
 def value_bound(step: Step) -> int:

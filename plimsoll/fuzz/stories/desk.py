@@ -159,7 +159,8 @@ class Desk:
             if state is not None and state.isolated and state.markets not in ((), (market,)):
                 return 0
         leverage = self.rng.choice((2, 5, 9, 15, 18, 19, 25))
-        return self.free(who, sub) * leverage * self.rng.randint(5, 100) // 100
+        stress = PPM + self.m.world.markets[market].risk.s_im_ppm
+        return self.free(who, sub) * leverage * self.rng.randint(5, 100) * PPM // (100 * stress)
 
     def to_depth(self, place: Place, market: int, depth_ppm: int) -> Action:
         """The price at which an account's equity is that part of its position."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from plimsoll.fuzz.actions import MAX_LIMIT, action
+from plimsoll.fuzz.actions import action
+from plimsoll.fuzz.role_calls import MAX_LIMIT
 from plimsoll.fuzz.stage import KEEPER, MARKETS
 from plimsoll.fuzz.stories import trades
 from plimsoll.fuzz.stories.desk import AUCTION_S, FIRST_LIQUIDATOR, FIRST_RICH, TRADING, Desk, Story
@@ -57,7 +58,46 @@ def rout(d: Desk) -> Story:
         yield from cash_in(d, market)
     yield d.to_depth(victim, market, rng.choice((-60_000, -150_000, -300_000)))
     yield from start_all(d)
+    if rng.random() < 0.3:
+        yield from trades.leaving(d)
     yield from clear_queue(d)
+
+
+def surge(d: Desk) -> Story:
+    """A jump of the mark, or nearly one: those it favours try to make their gain cash.
+
+    Some wait until the hold is over, some try a second before, some find that it has turned.
+    """
+    rng = d.rng
+    market = rng.choice(MARKETS)
+    terms = d.m.world.markets[market].risk_terms
+    jump, seconds = (terms.jump_ppm, terms.hold_seconds) if terms else (30_000, 120)
+    sign = rng.choice((1, -1))
+    if rng.random() < 0.3:
+        yield d.gap(market, sign * jump // 2)
+        jump //= 2
+    yield d.gap(market, sign * (jump + rng.choice((-200, 200, 5_000, 40_000))))
+    if rng.random() < 0.5:
+        yield from start_all(d)
+    for _ in range(rng.randint(2, 6)):
+        winners = [place for place in d.holders(market) if d.size(*place, market) * sign > 0]
+        kind = rng.random()
+        if kind < 0.5 and winners:
+            holder = rng.choice(winners)
+            others = [place for place in d.accounts() if place[0] != holder[0]]
+            part = d.size(*holder, market) * rng.choice((10, 100, 100, 130)) // 100
+            yield d.fill(holder, rng.choice(others), market, -part)
+        elif kind < 0.7:
+            yield from trades.leaving(d)
+        elif kind < 0.8:
+            yield d.gap(market, -sign * rng.choice((1_000, 20_000, jump)))
+        elif kind < 0.9:
+            yield from trades.trading(d)
+        else:
+            yield action("wait", seconds=rng.choice((1, seconds - 1, seconds)), refresh=1)
+    if d.started():
+        yield from taking(d)
+        yield from clear_queue(d)
 
 
 def start_all(d: Desk) -> Story:

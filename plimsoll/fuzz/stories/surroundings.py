@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from plimsoll.fuzz.actions import MAX_LIMIT, ROLE_CALLS, action
+from plimsoll.fuzz.actions import action
+from plimsoll.fuzz.role_calls import MAX_LIMIT, ROLE_CALLS
 from plimsoll.fuzz.stage import ATTACKER, ISOLATED_SUB, KEEPER, MARKETS, OWNER
 from plimsoll.fuzz.stories import losses, trades
 from plimsoll.fuzz.stories.desk import DAY_S, TRADING, Desk, Story
@@ -21,6 +22,29 @@ _PARAMS: Final = (
     [5_000, 30_000, 1_800, 1_200_000, 20_001, 10_000],
     [5_000, 30_000, 1_800, 1_200_000, 5_000, 10_001],
 )
+# EMA, volatility, calm volatility, largest stress, jump, hold
+RISK: Final = (
+    [900, 3_600, 5_000_000, 1_000_000, 30_000, 120],
+    [900, 300, 5_000_000, 1_200_000, 50_000, 300],
+    [60, 300, 5_000_000, 4_000_000, 10_000, 60],
+    [86_400, 604_800, 50_000, 1_000_000, 100_000, 600],
+    [3_600, 86_400, 700_000, 2_000_000, 30_000, 600],
+)
+_BAD_RISK: Final = (
+    [59, 3_600, 1_000_000, 2_000_000, 30_000, 120],
+    [86_401, 3_600, 1_000_000, 2_000_000, 30_000, 120],
+    [900, 299, 1_000_000, 2_000_000, 30_000, 120],
+    [900, 604_801, 1_000_000, 2_000_000, 30_000, 120],
+    [900, 3_600, 49_999, 2_000_000, 30_000, 120],
+    [900, 3_600, 5_000_001, 2_000_000, 30_000, 120],
+    [900, 3_600, 1_000_000, 999_999, 30_000, 120],
+    [900, 3_600, 1_000_000, 4_000_001, 30_000, 120],
+    [900, 3_600, 1_000_000, 2_000_000, 9_999, 120],
+    [900, 3_600, 1_000_000, 2_000_000, 100_001, 120],
+    [900, 3_600, 1_000_000, 2_000_000, 30_000, 59],
+    [900, 3_600, 1_000_000, 2_000_000, 30_000, 601],
+)
+_UNKNOWN_MARKET: Final = 9
 
 
 def feeds(d: Desk) -> Story:
@@ -115,7 +139,7 @@ def governing(d: Desk) -> Story:
     """The owner moves parameters within their bounds, and tries to leave them."""
     rng = d.rng
     sender = rng.choice((OWNER, OWNER, OWNER, ATTACKER))
-    kind = rng.randrange(4)
+    kind = rng.randrange(6)
     if kind == 0:
         yield action(
             "set_limits",
@@ -135,5 +159,9 @@ def governing(d: Desk) -> Story:
     elif kind == 2:
         budget = rng.choice((0, 10_000, 50_000, 50_001))
         yield action("set_concession_budget", sender=sender, ppm=budget)
-    else:
+    elif kind == 3:
         yield action("set_params", sender=sender, params=rng.choice(_PARAMS))
+    else:
+        terms = rng.choice(RISK if rng.random() < 0.6 else _BAD_RISK)
+        market = rng.choice((*MARKETS, *MARKETS, _UNKNOWN_MARKET))
+        yield action("set_risk_terms", sender=sender, market=market, terms=terms)

@@ -40,7 +40,14 @@ def paying(d: Desk) -> Story:
     if rng.random() < 0.55:
         tokens = int(10 ** rng.uniform(0, 4.6) * 10**6)
         yield action("deposit", who=who, owner=who, sub=sub, tokens=tokens)
-        return
+    else:
+        yield from leaving(d)
+
+
+def leaving(d: Desk) -> Story:
+    """Somebody takes money out, to the last unit and one further."""
+    rng = d.rng
+    who, sub = rng.choice(d.accounts())
     free = d.free(who, sub) // SCALE
     tokens = free * rng.choice((1, 10, 50, 90, 100)) // 100 + rng.choice((0, 0, 0, 1))
     yield action("withdraw", who=who, owner=who, sub=sub, tokens=tokens, to=who)

@@ -42,6 +42,31 @@ def test_withdraw__to_nobody_or_to_custody__reverts(world, trader):
             world.custody.withdraw(account, 1, receiver, {"from": trader})
 
 
+def test_withdraw__loss_to_be_resolved__waits_and_nobody_else_does(world, trader, newcomer):
+    account = world.deposit(trader, 100 * world.unit)
+    world.driver.set_resolve_due(True)
+    for amount in (1, 100 * world.unit + 1):  # said before anything else about the amount
+        with reverts("custody: resolve first"):
+            world.custody.withdraw(account, amount, trader, {"from": trader})
+    world.deposit(newcomer, 50 * world.unit)
+    world.repay(newcomer, world.unit)
+    world.custody.sweep_fees({"from": newcomer})
+    world.driver.set_resolve_due(False)
+    world.custody.withdraw(account, 100 * world.unit, trader, {"from": trader})
+    assert world.ledger.cash(account) == 0
+
+
+def test_withdraw__not_allowed_anyway__says_so_even_if_a_resolve_is_due(world, trader, attacker):
+    account = world.deposit(trader, 100 * world.unit)
+    world.driver.set_resolve_due(True)
+    with reverts("custody: only owner"):
+        world.custody.withdraw(account, 1, attacker, {"from": attacker})
+    with reverts("custody: zero amount"):
+        world.custody.withdraw(account, 0, trader, {"from": trader})
+    with reverts("custody: bad receiver"):
+        world.custody.withdraw(account, 1, ZERO_ADDRESS, {"from": trader})
+
+
 def test_withdraw__margin_check_fails__reverts_with_its_reason(world, trader, newcomer):
     account = world.deposit(trader, 100 * world.unit)
     world.deposit(newcomer, 100 * world.unit)
