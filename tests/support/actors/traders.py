@@ -60,11 +60,13 @@ class Traders(Judged):
         if amount <= 0:
             return
         had = venue.balance(who.address)
+        due = venue.client.liquidator.read("resolve_due")
         call = (venue.client.custody, "withdraw", who.account, amount, who.address)
         events, reason = self.act(who.signer, *call, parties=(who.account,))
+        assert (reason == "custody: resolve first") == due, f"I-40 {reason!r}, resolve due: {due}"
         if reason:
             allowed = "margin: below initial", "account: under liquidation", "account: locked"
-            more = "custody: pays nothing", "custody: backing too small", "adl: side locked"
+            more = "custody: pays nothing", "custody: backing too small", "custody: resolve first"
             assert reason in allowed + more, reason
             assert past or reason != "margin: below initial", "I-32 free margin is withdrawable"
             return
