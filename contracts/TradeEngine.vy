@@ -302,22 +302,24 @@ def _settle_side(deal: Deal, side: Side) -> Outcome:
     worth, notional = fixed_point._value_and_notional(magnitude, long, deal.mark)
     im, mm, class_in_force = market_terms._margins(deal.brackets, notional, choice, deal.max_class)
     mm_stress_ppb: uint256 = 0
+    excess: int256 = 0  # what the leg is worth at mark and does not count for initial margin
     if deal.clock >> 224 & ledger.STIRRED != 0:
         risk: market_risk.Reading = market_risk._reading(deal.market, ledger.STIRRED)
-        # takes are welcome whatever they close; an account under liquidation only reduces
-        if not (started or side.opening or (stays and not reduces)):
+        # takes are welcome whatever they close
+        if not (side.opening or (stays and not reduces)):
             self._assert_no_held_profit(risk.held, size_before, entry, deal.mark)
-        others.equity_im += margin._worth_im(size, deal.mark, new_entry, True, risk) - worth
+        excess = worth - margin._worth_im(size, deal.mark, new_entry, True, risk)
         mm_stress_ppb = risk.mm_stress_ppb
         im = stress._raised_up(im, risk.im_stress_ppm, stress.PPM)
         mm = stress._raised_up(mm, mm_stress_ppb, stress.PPB)
     # all are quotients by 1e18 or more of one word
     gained: int256 = unsafe_add(unsafe_add(accrued, side.cash), worth)
     left: int256 = unsafe_sub(unsafe_add(others.equity_im, gained), convert(fee, int256))
-    if left < convert(unsafe_add(others.im, im), int256):
+    if unsafe_sub(left, excess) < convert(unsafe_add(others.im, im), int256):
         assert reduces and not side.opening, "margin: below initial"
         worth, notional = fixed_point._value_and_notional(magnitude_before, was_long, deal.mark)
-        equity_before: int256 = others.equity + accrued + worth
+        # gains of other legs that are held or have no price pay for no bad fill
+        equity_before: int256 = others.equity_im + accrued + worth
         # E1 * MM0 >= E0 * MM1, the fee capped so that it holds; without equity E1 >= E0, and no fee
         needed: int256 = equity_before
         if equity_before >= 0:
@@ -333,9 +335,9 @@ def _settle_side(deal: Deal, side: Side) -> Outcome:
                 int256,
             )
         else:
-            assert started, "account: start auction first"
+            assert (started or others.equity + accrued + worth >= 0), "account: start auction first"
             fee = 0
-        spare: int256 = others.equity + gained - needed
+        spare: int256 = others.equity_im + gained - needed
         assert spare >= 0, "margin: ratio worsened"
         fee = min(fee, convert(spare, uint256) // ledger.MICRO * ledger.MICRO)
 

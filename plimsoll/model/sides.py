@@ -130,8 +130,7 @@ def _checked_fee(
     fee_wad = div_up(deal.notional_wad * side.fee_ppm, PPM * MICRO) * MICRO
     others = margin.health_without(world, side.account, deal.market)
     factors = margin.factors_now(world, deal.market, state)
-    voluntary = not side.opening and not world.account(side.account).started
-    if voluntary and before and (reduces or before * after < 0):
+    if not side.opening and before and (reduces or before * after < 0):
         _check_held(world, factors, leg, mark_wad, before > 0)
     im_wad, mm_wad, class_in_force = margin.stressed_margins(
         state.terms, notional_up_wad(after, mark_wad), leg.choice, factors
@@ -146,24 +145,27 @@ def _checked_fee(
     require(reduces and not side.opening, "margin: below initial")
 
     # E1 * MM0 >= E0 * MM1, the fee capped so that it holds; without equity E1 >= E0, and no fee
-    equity_before = others.equity_fine + value_down_wad(before, mark_wad) * FINE
+    bound = _CASH_BOUND_FINE + others.entry_bound_wad * FINE
+    # gains of other legs that are held or have no price pay for no bad fill
+    equity_before = others.equity_im_fine + value_down_wad(before, mark_wad) * FINE
     needed_fine = equity_before
-    if world.decide("trade: equity before", equity_before, _CASH_BOUND_FINE):
+    if world.decide("trade: equity before", equity_before, bound):
         notional_wad = notional_up_wad(before, mark_wad)
         mm_before = margin.stressed_margins(state.terms, notional_wad, leg.choice, factors)[1]
         mm_before += others.mm_wad
         needed_fine = div_up(max(equity_before, 0) * mm_wad, mm_before * FINE) * FINE
     else:
-        require(world.account(side.account).started, "account: start auction first")
+        if not world.account(side.account).started:
+            excluded = others.equity_fine - others.equity_im_fine
+            solvent = world.decide("trade: solvent", equity_before + excluded, bound)
+            require(solvent, "account: start auction first")
         fee_wad = 0
     gained_fine = (side.cash_wad + value_down_wad(after, mark_wad)) * FINE
-    spare_fine = others.equity_fine + gained_fine - needed_fine
-    require(
-        world.decide("trade: margin ratio", spare_fine, _CASH_BOUND_FINE), "margin: ratio worsened"
-    )
-    if fee_wad and spare_fine < fee_wad * FINE + _CASH_BOUND_FINE:
+    spare_fine = others.equity_im_fine + gained_fine - needed_fine
+    require(world.decide("trade: margin ratio", spare_fine, bound), "margin: ratio worsened")
+    if fee_wad and spare_fine < fee_wad * FINE + bound:
         unit_fine = MICRO * FINE
-        units = world.quotient("trade: fee", max(spare_fine, 0), unit_fine, _CASH_BOUND_FINE)
+        units = world.quotient("trade: fee", max(spare_fine, 0), unit_fine, bound)
         fee_wad = min(fee_wad, max(units, 0) * MICRO)
     return fee_wad, class_in_force
 

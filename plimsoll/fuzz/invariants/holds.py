@@ -16,7 +16,6 @@ from plimsoll.fuzz.invariants.step import (
     MARK,
     SIZE,
     SIZE_FINE,
-    STARTED,
     Step,
     value_bound,
 )
@@ -173,10 +172,10 @@ def _fills(step: Step) -> str | None:
 
 
 def _reduction(step: Step, market: int, account: int) -> str | None:
-    """Who is not under liquidation reduces on a held side only without a gain."""
+    """Whoever reduces on a held side does it without a gain, under liquidation or not."""
     leg = step.before.positions.get((account, market))
     owner = step.before.accounts.get(account)
-    if leg is None or owner is None or abs(leg[SIZE]) <= SIZE_FINE or owner[STARTED]:
+    if leg is None or owner is None or abs(leg[SIZE]) <= SIZE_FINE:
         return None
     after = step.world.positions[account, market].size_fine
     long, seen = leg[SIZE] > 0, step.seen.markets[market]
