@@ -24,7 +24,7 @@ MARK: Final = _MARKET_FIELDS.index("mark_wad")
 """Place in the tuple of a market."""
 
 # places of the attributes in the tuples of a snapshot
-CASH, OPEN_IN = 0, 1  # of an account
+CASH, OPEN_IN, _, STARTED = range(4)  # of an account
 SIZE, ENTRY, _, CLASS, TICK, LONG, _ = range(7)  # of a position
 
 
