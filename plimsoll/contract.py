@@ -15,8 +15,8 @@ from eth_abi.abi import decode, encode
 from eth_abi.exceptions import EncodingError
 from eth_account import Account
 from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
 
+from plimsoll import abi
 from plimsoll.artifacts import Artifact
 from plimsoll.chain import Receipt, Rpc
 from plimsoll.chain.rpc import transaction
@@ -146,9 +146,9 @@ class Contract:
     def encode(self, function: str, *args: Any) -> bytes:
         """Call data of a function."""
         entry = self._entry(function)
-        types = [_type(item) for item in entry["inputs"]]
+        types = [abi.type_of(item) for item in entry["inputs"]]
         try:
-            return _selector(entry) + encode(types, args)
+            return abi.selector(entry) + encode(types, args)
         except (EncodingError, TypeError, ValueError) as error:
             raise InputError(
                 f"{self.name}.{function} takes ({', '.join(types)}): {error}",
@@ -167,7 +167,7 @@ class Contract:
     def decode_result(self, function: str, raw: bytes) -> Any:
         """Decode what a function returned."""
         outputs = self._entry(function)["outputs"]
-        values = decode([_type(item) for item in outputs], raw)
+        values = decode([abi.type_of(item) for item in outputs], raw)
         named = tuple(_named(item, value) for item, value in zip(outputs, values, strict=True))
         return named[0] if len(named) == 1 else named
 
@@ -191,7 +191,7 @@ class Contract:
         args: dict[str, Any] = {}
         for item, topic in zip(indexed, log["topics"][1:], strict=True):
             args[item["name"]] = decode([item["type"]], bytes.fromhex(topic[2:]))[0]
-        values = decode([_type(item) for item in plain], bytes.fromhex(log["data"][2:]))
+        values = decode([abi.type_of(item) for item in plain], bytes.fromhex(log["data"][2:]))
         for item, value in zip(plain, values, strict=True):
             args[item["name"]] = _named(item, value)
         return Event(entry["name"], self.name, args, int(log["blockNumber"], 16))
@@ -208,7 +208,7 @@ class Contract:
     @cached_property
     def _events_by_topic(self) -> dict[str, dict[str, Any]]:
         return {
-            "0x" + keccak(text=_signature(entry)).hex(): entry
+            "0x" + abi.topic(entry).hex(): entry
             for artifact in (self.artifact, *self._engines)
             for entry in artifact.events.values()
         }
@@ -220,7 +220,7 @@ def deploy_code(artifact: Artifact, args: Sequence[Any]) -> bytes:
     for entry in artifact.abi:
         if entry["type"] == "constructor":
             inputs = entry["inputs"]
-    return artifact.bytecode + encode([_type(item) for item in inputs], list(args))
+    return artifact.bytecode + encode([abi.type_of(item) for item in inputs], list(args))
 
 
 def all_events(contracts: Iterable[Contract], receipt: Receipt) -> list[Event]:
@@ -233,22 +233,6 @@ def all_events(contracts: Iterable[Contract], receipt: Receipt) -> list[Event]:
         if event is not None:
             events.append(event)
     return events
-
-
-def _signature(entry: Mapping[str, Any]) -> str:
-    return f"{entry['name']}({','.join(_type(item) for item in entry['inputs'])})"
-
-
-def _selector(entry: Mapping[str, Any]) -> bytes:
-    return bytes(keccak(text=_signature(entry))[:4])
-
-
-def _type(item: Mapping[str, Any]) -> str:
-    """An ABI type as the encoder wants it, structs written out."""
-    kind = str(item["type"])
-    if not kind.startswith("tuple"):
-        return kind
-    return f"({','.join(_type(part) for part in item['components'])}){kind[len('tuple') :]}"
 
 
 def _named(item: Mapping[str, Any], value: Any) -> Any:

@@ -238,17 +238,22 @@ class Scenario:
 # --- reading -----------------------------------------------------------------------------
 
 
-def load_scenario(path: Path) -> Scenario:
-    """Read and check a scenario file."""
+def read_json(path: Path, example: str) -> Any:
+    """What a scenario file holds; ConfigError names an `example` if it cannot be read."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(
             f"cannot read the scenario {path}: {error.strerror}",
-            next_step="name an existing file, such as scenarios/october_2025.json",
+            next_step=f"name an existing file, such as {example}",
         ) from error
     except ValueError as error:
         raise ConfigError(f"{path} is not JSON ({error})", next_step="correct the file") from error
+
+
+def load_scenario(path: Path) -> Scenario:
+    """Read and check a scenario file."""
+    data = read_json(path, example="scenarios/october_2025.json")
     try:
         scenario = _scenario(data)
     except (KeyError, TypeError, ValueError, IndexError) as error:

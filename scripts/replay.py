@@ -2,7 +2,7 @@
 
     make replay
     make replay DATA=folder-with-adl_by_account.csv
-    python -m scripts.replay --accounts 300 --out /tmp/replay
+    python -m scripts.replay --accounts 300
 
 Without the public per-account file the winners are drawn from quantiles of it, as many. Writes
 `index.html` (one page with tables and pictures), `report.json`, `waves.csv` and `policies.csv`.

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from coincurve import PrivateKey
 from eth_utils.crypto import keccak
 
-from plimsoll import artifacts
+from plimsoll import abi, artifacts
 from plimsoll.errors import InputError
 from plimsoll.fuzz.stage import Stage
 from plimsoll.model.orders import Offer, Seal
@@ -171,17 +171,8 @@ def _functions(contract: str) -> dict[str, Callable[[Sequence[Any]], bytes]]:
     found = {}
     for entry in artifacts.load(contract).abi:
         if entry["type"] == "function":
-            kinds = ",".join(_kind(item) for item in entry["inputs"])
-            selector = bytes(keccak(text=f"{entry['name']}({kinds})")[:4])
-            found[entry["name"]] = _function(selector, entry["inputs"])
+            found[entry["name"]] = _function(abi.selector(entry), entry["inputs"])
     return found
-
-
-def _kind(item: Mapping[str, Any]) -> str:
-    kind = str(item["type"])
-    if not kind.startswith("tuple"):
-        return kind
-    return f"({','.join(_kind(part) for part in item['components'])}){kind[len('tuple') :]}"
 
 
 def _function(

@@ -22,7 +22,16 @@ from plimsoll.fuzz.invariants.judge import Judge
 from plimsoll.fuzz.opening import world_of
 from plimsoll.fuzz.probe import State, StateProbe
 from plimsoll.fuzz.queues import Queues
-from plimsoll.fuzz.stage import ISOLATED_SUB, KEEPER, MARKETS, PEOPLE, WITH_ISOLATED, Stage
+from plimsoll.fuzz.stage import (
+    GARBAGE,
+    ISOLATED_SUB,
+    KEEPER,
+    MARKETS,
+    PEOPLE,
+    UNSIGNED,
+    WITH_ISOLATED,
+    Stage,
+)
 from plimsoll.fuzz.tally import EventCounter, Tally
 from plimsoll.model import orders
 from plimsoll.model.orders import Offer
@@ -31,8 +40,6 @@ from plimsoll.model.snapshot import Snapshot
 from plimsoll.model.state import SIZE_BOUND_WAD, Refused, World
 from plimsoll.orders import NOBODY, Flags, Order
 
-UNSIGNED: Final = -1
-GARBAGE: Final = -2
 _MOST_TRIES: Final = 128  # ways to take close decisions
 
 # what a result may differ by through rounding, wei; results of other calls are exact
@@ -97,7 +104,6 @@ class Machine:
                 for sub in ((0, ISOLATED_SUB) if who in WITH_ISOLATED else (0,))
             ),
         )
-        self._known = frozenset(self._accounts)
         self._holders = tuple(int(person.address, 16) for person in stage.people)
         self._addresses = [person.address for person in stage.people]
         self._lower = [address.lower() for address in self._addresses]

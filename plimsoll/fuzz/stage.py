@@ -24,6 +24,9 @@ BTC, ETH, DOGE = MARKETS = (1, 2, 3)
 _FUNDING_BUCKET_S: Final = 300
 TOKENS_EACH: Final = 10**15  # token units
 
+UNSIGNED, GARBAGE = -1, -2
+"""Who signed an order of an action, if it is none of the people: nobody, nonsense."""
+
 TRADERS: Final = ("ann", "ben", "cem", "dot", "eva", "fay")
 LIQUIDATORS: Final = ("lil", "lou")
 RICH: Final = ("maker", "holder")

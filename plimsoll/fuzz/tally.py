@@ -10,9 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from eth_utils.crypto import keccak
-
-from plimsoll import artifacts
+from plimsoll import abi, artifacts
 from plimsoll.model.state import RAY
 
 _SOURCES: Final = (
@@ -56,15 +54,8 @@ def event_names() -> dict[bytes, str]:
     names = {}
     for source in _SOURCES:
         for name, entry in artifacts.load(source).events.items():
-            kinds = ",".join(_kind(item) for item in entry["inputs"])
-            names[bytes(keccak(text=f"{name}({kinds})"))] = name
+            names[abi.topic(entry)] = name
     return names
-
-
-def _kind(item: dict[str, Any]) -> str:
-    if not item["type"].startswith("tuple"):
-        return str(item["type"])
-    return f"({','.join(_kind(part) for part in item['components'])}){item['type'][5:]}"
 
 
 @dataclass

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Final
 
-from eth_utils.crypto import keccak
-
+from plimsoll import abi, artifacts
 from plimsoll.chain.evm import Outcome
 from plimsoll.replay.chain import words_of
 from plimsoll.replay.insurance import JUNIOR, SENIOR
 
+_SOURCES: Final = {
+    "HaircutSet": "AdlEngine",
+    "BucketHaircut": "AdlEngine",
+    "BucketRematched": "AdlEngine",
+    "Reserved": "Liquidator",
+    "Finished": "Liquidator",
+    "Drawn": "Waterfall",
+}
 
-def _topic(signature: str) -> bytes:
-    return bytes(keccak(text=signature))
 
-
-_HAIRCUT_SET: Final = _topic("HaircutSet(uint256,uint256,uint256,uint256,uint256)")
-_BUCKET_HAIRCUT: Final = _topic("BucketHaircut(uint256,uint256,uint256)")
-_BUCKET_REMATCHED: Final = _topic(
-    "BucketRematched(uint256,uint256,uint256,uint256,uint256,uint256)"
-)
-_RESERVED: Final = _topic("Reserved(uint256,uint256,uint256)")
-_DRAWN: Final = _topic("Drawn(uint256,uint256,uint256,uint256,uint256,uint256)")
-_FINISHED: Final = _topic("Finished(uint256,uint256,uint256,uint256)")
+@functools.cache
+def _names() -> dict[bytes, str]:
+    """Events that are read, by their first topic."""
+    return {
+        abi.topic(artifacts.load(source).events[name]): name for name, source in _SOURCES.items()
+    }
 
 
 class Tally:
@@ -49,19 +52,19 @@ class Tally:
         self.calls += 1
         self.gas += outcome.gas
         for _, topics, data in outcome.logs:
-            kind, values = topics[0], words_of(data)
-            if kind == _HAIRCUT_SET:
+            kind, values = _names().get(topics[0]), words_of(data)
+            if kind == "HaircutSet":
                 market = _number(topics[2])
                 profit, eta, credited = values
                 self.profit[market], self.shares_ray[market] = profit, eta
                 self.haircut += credited
-            elif kind == _BUCKET_HAIRCUT:
+            elif kind == "BucketHaircut":
                 self.buckets.add(_number(topics[2]))
-            elif kind == _BUCKET_REMATCHED:
+            elif kind == "BucketRematched":
                 self.buckets.add(_number(topics[3]))
-            elif kind == _DRAWN:
+            elif kind == "Drawn":
                 self.drawn[_number(topics[1])] += values[0]
-            elif kind == _FINISHED:
+            elif kind == "Finished":
                 self.finished.add(_number(topics[1]))
                 self.shortfall += values[2]
 
@@ -71,7 +74,7 @@ def unreserved(outcome: Outcome) -> int:
     return sum(
         words_of(data)[0] - words_of(data)[1]
         for _, topics, data in outcome.logs
-        if topics[0] == _RESERVED
+        if _names().get(topics[0]) == "Reserved"
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from typing import Any, Final, Literal, get_args
 
 from plimsoll.errors import ConfigError
 from plimsoll.replay.quantiles import Band, band_from_json
+from plimsoll.scenario import read_json
 from plimsoll.units import PPM, to_ppm, to_wad
 
 Kind = Literal["queue", "size", "profit", "plimsoll"]
@@ -67,15 +67,7 @@ class Settings:
 
 def load_settings(path: Path) -> Settings:
     """Read and check a scenario file; ConfigError says what is wrong with it."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(
-            f"cannot read the scenario {path}: {error.strerror}",
-            next_step="name an existing file, such as scenarios/replay_october_2025.json",
-        ) from error
-    except ValueError as error:
-        raise ConfigError(f"{path} is not JSON ({error})", next_step="correct the file") from error
+    data = read_json(path, example="scenarios/replay_october_2025.json")
     try:
         settings = _settings(data)
     except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -6,9 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from eth_utils.crypto import keccak
-
-from plimsoll import artifacts
+from plimsoll import abi, artifacts
 from plimsoll.client import Client
 from plimsoll.errors import ChainError, ContractReverted, InputError, RpcError
 from plimsoll.model.margin import margins
@@ -103,9 +101,7 @@ def find_accounts(client: Client, progress: Progress = silent) -> list[int]:
     InputError if the endpoint keeps no events.
     """
     # logged at the ledger's address, by the engine that runs on its storage
-    entry = artifacts.load("TradeEngine").events["PositionChanged"]
-    signature = f"PositionChanged({','.join(item['type'] for item in entry['inputs'])})"
-    topic = "0x" + keccak(text=signature).hex()
+    topic = "0x" + abi.topic(artifacts.load("TradeEngine").events["PositionChanged"]).hex()
     newest = client.rpc.block_number()
     found: dict[int, None] = {}
     start, width = client.deployment.block, LOG_BLOCKS

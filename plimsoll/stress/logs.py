@@ -9,9 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from eth_utils.crypto import keccak
-
-from plimsoll import artifacts
+from plimsoll import abi, artifacts
 from plimsoll.chain.evm import Outcome
 from plimsoll.client import Client
 
@@ -53,10 +51,8 @@ class LogReader:
                 found = artifacts.load(source).events
                 for event in events:
                     if event in found:
-                        entry = found[event]
-                        kinds = ",".join(item["type"] for item in entry["inputs"])
-                        topic = keccak(text=f"{event}({kinds})")
-                        self._events[contracts[name].address.lower(), topic] = entry
+                        topic = abi.topic(found[event])
+                        self._events[contracts[name].address.lower(), topic] = found[event]
 
     def read(self, outcome: Outcome) -> list[Log]:
         """The events of a transaction that are read here, in order."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from eth_utils.crypto import keccak
-
-from plimsoll import artifacts
+from plimsoll import abi, artifacts
 from plimsoll.fuzz.chains import Log
 
 _TOP: Final = 1 << 255
@@ -236,8 +234,7 @@ class Decoder:
                 assert indexed == sorted(indexed, reverse=True), kind
                 types = [item["type"] for item in inputs]
                 signed = tuple(i for i, name in enumerate(types) if name.startswith("int"))
-                topic = bytes(keccak(text=f"{kind.__name__}({','.join(types)})"))
-                self._kinds[topic] = kind, signed
+                self._kinds[abi.topic(events[kind.__name__])] = kind, signed
 
     def read(self, logs: Sequence[Log]) -> list[Event]:
         """The events that the rules read, in order."""

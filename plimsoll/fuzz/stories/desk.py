@@ -14,6 +14,7 @@ from plimsoll.fuzz.stage import (
     PRICE_RANGE,
     RICH,
     TRADERS,
+    UNSIGNED,
     WITH_ISOLATED,
 )
 from plimsoll.model import margin
@@ -34,8 +35,6 @@ DAY_S: Final = 86_400
 AUCTION_S: Final = 1_800
 FOREVER: Final = 4_000_000_000
 _MOST: Final = 0.95
-GARBAGE: Final = -2
-UNSIGNED: Final = -1
 
 
 class Desk:

@@ -6,15 +6,8 @@ from collections.abc import Callable
 from typing import Final
 
 from plimsoll.fuzz.actions import action
-from plimsoll.fuzz.stage import ATTACKER, BYSTANDER, KEEPER, MARKETS, RICH
-from plimsoll.fuzz.stories.desk import (
-    FIRST_LIQUIDATOR,
-    FIRST_RICH,
-    GARBAGE,
-    UNSIGNED,
-    Desk,
-    Story,
-)
+from plimsoll.fuzz.stage import ATTACKER, BYSTANDER, GARBAGE, KEEPER, MARKETS, RICH, UNSIGNED
+from plimsoll.fuzz.stories.desk import FIRST_LIQUIDATOR, FIRST_RICH, Desk, Story
 from plimsoll.model.state import PPM, WAD
 from plimsoll.orders import Flags
 
