@@ -7,7 +7,7 @@ from typing import Final
 
 from plimsoll import abi, artifacts
 from plimsoll.chain.evm import Outcome
-from plimsoll.replay.chain import words_of
+from plimsoll.replay.forms import words_of
 from plimsoll.replay.insurance import JUNIOR, SENIOR
 
 _SOURCES: Final = {

@@ -13,7 +13,7 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from plimsoll.accounts import account_id
-from plimsoll.bench.cold import Image
+from plimsoll.bench.cold import DayChain, Image
 from plimsoll.chain import AnvilOptions, dev_key
 from plimsoll.chain.evm import Outcome
 from plimsoll.client import Client
@@ -21,7 +21,7 @@ from plimsoll.contract import Contract, KeySigner, NodeSigner
 from plimsoll.deployment import Listing, Plan, Sender, deploy
 from plimsoll.errors import ContractReverted
 from plimsoll.orders import NOBODY, Flags, Order
-from plimsoll.replay.chain import DayChain, Form, blank, blank_address, signed, words_of
+from plimsoll.replay.forms import Form, blank, blank_address, signed, words_of
 from plimsoll.replay.population import MARK
 from plimsoll.scenario import AuctionTerms, Bracket, MarketTerms
 from plimsoll.units import WAD, div_up

@@ -6,7 +6,7 @@ import pytest
 
 from plimsoll.errors import ChainError, InputError
 from plimsoll.replay.book import Day
-from plimsoll.replay.chain import Form, blank, blank_address
+from plimsoll.replay.forms import Form, blank, blank_address
 from plimsoll.replay.population import MARK
 from plimsoll.replay.venue import Venue
 from tests.support.replay_days import NOON, day_of, holding, once, wave
