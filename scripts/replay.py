@@ -169,7 +169,7 @@ def write_docs(
     after = rest.split(end)[1]
     said = "\n".join(f"- {sentence}" for sentence in findings(found))
     chosen = tables.every(found) if drawn else tables.of_policies(found)
-    shown = "\n\n".join(tables.as_markdown(table) for table in chosen)
+    shown = "\n\n".join(table.as_markdown() for table in chosen)
     path.write_text(f"{before}{begin}\n{said}\n\n{shown}\n{end}{after}", encoding="utf-8")
     written = [path]
     for name in DOCUMENT_PICTURES if drawn else ():
@@ -221,7 +221,7 @@ def run(argv: Sequence[str]) -> None:
             written = (*write_docs(found, args.out, drawn=args.data is None), *written)
     if not args.quiet:
         for table in tables.every(found):
-            console.print(tables.as_rich(table))
+            console.print(table.as_rich())
             console.print()
         for sentence in findings(found):
             console.print(f"- {sentence}", highlight=False)

@@ -1,15 +1,13 @@
-"""The tables of a replay as words: for the terminal, the page and the documentation alike."""
+"""The tables of a replay."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from rich.table import Table as RichTable
-
 from plimsoll.replay.measure import PolicyOutcome
 from plimsoll.replay.report import SHOWN_PPM, Replay, quantiles
+from plimsoll.report.grid import Grid
 from plimsoll.report.layout import clock
 from plimsoll.units import PPM, WAD, div_down, percent, rounded
 
@@ -22,19 +20,9 @@ KINDS: Final = {
 }
 
 
-@dataclass(frozen=True)
-class Table:
-    """A title, columns and rows of text; the first `words` columns are words, not figures."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    words: int = 1
-
-
-def policies_table(replay: Replay) -> Table:
+def policies_table(replay: Replay) -> Grid:
     """Money: what every policy took from whom."""
-    return Table(
+    return Grid(
         title="Policies side by side: money, million dollars",
         columns=(
             *("policy", "how", "needed", "from winners", "from insurance", "from nobody"),
@@ -58,9 +46,9 @@ def policies_table(replay: Replay) -> Table:
     )
 
 
-def people_table(replay: Replay) -> Table:
+def people_table(replay: Replay) -> Grid:
     """People: how many paid, and how much of what they had won."""
-    return Table(
+    return Grid(
         title="Policies side by side: people, over the whole day",
         columns=(
             *("policy", "accounts charged", "largest haircut", "median haircut"),
@@ -83,10 +71,10 @@ def people_table(replay: Replay) -> Table:
     )
 
 
-def waves_table(replay: Replay) -> Table:
+def waves_table(replay: Replay) -> Grid:
     """Wave by wave, Plimsoll with the waterfall off."""
     times = {wave.number: wave.at_ms for wave in replay.day.waves}
-    return Table(
+    return Grid(
         title=f"{replay.plain.title}, wave by wave, dollars",
         columns=(
             *("wave", "UTC", "needed", "taken", "difference", "profit before", "needed / profit"),
@@ -114,10 +102,10 @@ def waves_table(replay: Replay) -> Table:
     )
 
 
-def published_table(replay: Replay) -> Table:
+def published_table(replay: Replay) -> Grid:
     """Wave by wave, the published figures, and what is recomputed from them."""
     haircuts = {one.wave: one for one in replay.settings.published}
-    return Table(
+    return Grid(
         title="The venue, wave by wave, as published, dollars",
         columns=(
             *("wave", "UTC", "needed", "taken", "too much", "profit of the wave's winners"),
@@ -141,9 +129,9 @@ def published_table(replay: Replay) -> Table:
     )
 
 
-def accounts_table(replay: Replay) -> Table:
+def accounts_table(replay: Replay) -> Grid:
     """Who the winners are."""
-    return Table(
+    return Grid(
         title=f"The {len(replay.day.holdings):,} winners: quantiles",
         columns=("", *(f"{rounded(at * 100, 0, PPM)} %" for at in SHOWN_PPM)),
         rows=tuple(
@@ -156,12 +144,12 @@ def accounts_table(replay: Replay) -> Table:
     )
 
 
-def of_policies(replay: Replay) -> tuple[Table, Table]:
+def of_policies(replay: Replay) -> tuple[Grid, Grid]:
     """What compares policies."""
     return policies_table(replay), people_table(replay)
 
 
-def every(replay: Replay) -> tuple[Table, ...]:
+def every(replay: Replay) -> tuple[Grid, ...]:
     """All tables, the most important first."""
     return (
         *of_policies(replay),
@@ -169,29 +157,6 @@ def every(replay: Replay) -> tuple[Table, ...]:
         published_table(replay),
         accounts_table(replay),
     )
-
-
-# --- other forms ---------------------------------------------------------------------------
-
-
-def as_rich(table: Table) -> RichTable:
-    """For the terminal."""
-    shown = RichTable(
-        title=table.title, title_justify="left", box=None, header_style="bold", pad_edge=False,
-        padding=(0, 2, 0, 0),
-    )  # fmt: skip
-    for number, column in enumerate(table.columns):
-        shown.add_column(column, justify="left" if number < table.words else "right")
-    for row in table.rows:
-        shown.add_row(*row)
-    return shown
-
-
-def as_markdown(table: Table) -> str:
-    """For the documentation."""
-    rules = ("---" if number < table.words else "---:" for number in range(len(table.columns)))
-    lines = (table.columns, tuple(rules), *table.rows)
-    return f"**{table.title}**\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 # --- words ---------------------------------------------------------------------------------

@@ -1,59 +1,17 @@
-"""The tables of a report, once for the terminal, the page and the document."""
+"""The tables of a stress report."""
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from rich.table import Table
-
+from plimsoll.report.grid import Grid
 from plimsoll.stress.draws import SweepPlan
 from plimsoll.stress.estimate import Estimate, Quantile
 from plimsoll.stress.findings import REPLAYS_PPM, Findings, Kappa, part_of, whole
 from plimsoll.stress.measures import LAYERS
 from plimsoll.stress.outcome import Outcome
 from plimsoll.units import PPM, RAY, percent
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A table: the first column holds words, the others figures."""
-
-    title: str
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    note: str = ""
-
-    def as_rich(self) -> Table:
-        """For the terminal."""
-        table = Table(title=self.title, title_justify="left", box=None, header_style="bold")
-        for number, column in enumerate(self.head):
-            table.add_column(column, justify="right" if number else "left")
-        for row in self.rows:
-            bad = any(cell.startswith("FAILED") for cell in row)
-            table.add_row(*row, style="red" if bad else "")
-        return table
-
-    def as_html(self) -> str:
-        """For the page."""
-        head = "".join(f"<th>{html.escape(cell)}</th>" for cell in self.head)
-        rows = "\n".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
-            for row in self.rows
-        )
-        note = f'<p class="note">{html.escape(self.note)}</p>' if self.note else ""
-        caption = f"<caption>{html.escape(self.title)}</caption>"
-        return f"<table>{caption}<tr>{head}</tr>\n{rows}\n</table>{note}"
-
-    def as_markdown(self) -> str:
-        """For the document."""
-        lines = [f"**{self.title}**", "", f"| {' | '.join(self.head)} |"]
-        lines.append("|---" + "|---:" * (len(self.head) - 1) + "|")
-        lines += [f"| {' | '.join(row)} |" for row in self.rows]
-        return "\n".join([*lines, "", self.note] if self.note else lines)
-
 
 # --- scenarios ------------------------------------------------------------------------------
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import html
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from plimsoll.report.grid import bullets, page, picture
 from plimsoll.stress import pictures
 from plimsoll.stress.draws import SweepPlan
 from plimsoll.stress.findings import Findings, part_of, whole
@@ -16,21 +16,6 @@ from plimsoll.stress.measures import CENT
 from plimsoll.stress.outcome import Outcome
 from plimsoll.stress.report import Run
 from plimsoll.units import RAY, percent
-
-_CSS: Final = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 64rem; margin: 2rem auto;
-  padding: 0 1rem }
-h1 { font-size: 1.7rem } h3 { margin-top: 2rem }
-h2 { margin-top: 2.5rem; border-bottom: 1px solid #ddd }
-table { border-collapse: collapse; margin: 1rem 0; font-size: .86rem; display: block;
-  overflow-x: auto }
-caption { text-align: left; font-weight: 600; padding: .3rem 0 }
-th, td { padding: .25rem .6rem; border-bottom: 1px solid #eee; text-align: right;
-  white-space: nowrap }
-th:first-child, td:first-child { text-align: left } th { border-bottom: 2px solid #999 }
-img { max-width: 100% } .note { color: #666; font-size: .86rem }
-.bad { color: #b00; font-weight: 600 }
-"""
 
 
 def write_page(run: Run, path: Path) -> None:
@@ -45,12 +30,8 @@ def write_page(run: Run, path: Path) -> None:
     ]
     if run.plan is not None and run.found is not None:
         body += _sweep(run, run.plan, run.found)
-    body += ["<h2>What this does not say</h2>", f"<ul>{_items(limits_of_this(run))}</ul>"]
-    path.write_text(
-        "<!doctype html>\n<html lang=en><meta charset=utf-8><title>Plimsoll: stress report</title>"
-        f"<style>{_CSS}</style>\n<body>\n" + "\n".join(body) + "\n</body></html>\n",
-        encoding="utf-8",
-    )
+    body += ["<h2>What this does not say</h2>", bullets(limits_of_this(run))]
+    path.write_text(page("Plimsoll: stress report", body), encoding="utf-8")
 
 
 def in_short(run: Run) -> list[str]:
@@ -153,7 +134,7 @@ _NOT_SAID_OF_DAYS: Final = (
 def _scenarios(outcomes: Sequence[Outcome]) -> list[str]:
     if not outcomes:
         return []
-    parts = ["<h2>Named scenarios</h2>", _picture(pictures.who_paid(outcomes), "who paid")]
+    parts = ["<h2>Named scenarios</h2>", picture(pictures.who_paid(outcomes), "who paid")]
     parts += [grid.as_html() for grid in scenario_grids(outcomes)]
     for outcome in outcomes:
         parts += _one(outcome)
@@ -174,7 +155,7 @@ def _one(outcome: Outcome) -> list[str]:
         f"<p>{html.escape(outcome.about)}</p>",
         *(f"<p class=bad>Not as expected: {html.escape(text)}</p>" for text in outcome.failures),
         f"<p class=note>{html.escape(note)}</p>",
-        _picture(pictures.course(outcome), outcome.key),
+        picture(pictures.course(outcome), outcome.key),
     ]
 
 
@@ -190,15 +171,6 @@ def _sweep(run: Run, plan: SweepPlan, found: Findings) -> list[str]:
         f"<p>{html.escape(plan.about)}</p>",
         f"<p>{html.escape(note)}</p>",
         *(grid.as_html() for grid in sweep_grids(plan, found)),
-        _picture(pictures.capital_curve(plan, run.days, found), "capital"),
-        _picture(pictures.gaps_and_deficits(plan, run.days), "gaps and deficits"),
+        picture(pictures.capital_curve(plan, run.days, found), "capital"),
+        picture(pictures.gaps_and_deficits(plan, run.days), "gaps and deficits"),
     ]
-
-
-def _items(lines: Sequence[str]) -> str:
-    return "".join(f"<li>{html.escape(line)}</li>" for line in lines)
-
-
-def _picture(png: bytes, name: str) -> str:
-    data = base64.b64encode(png).decode()
-    return f'<p><img alt="{html.escape(name)}" src="data:image/png;base64,{data}"></p>'

@@ -23,6 +23,7 @@ from plimsoll.replay.report import Replay, document, write_tables
 from plimsoll.replay.settings import Settings, load_settings
 from plimsoll.replay.waves import Performance, WaveResult
 from plimsoll.replay.words import findings, limits
+from plimsoll.report.grid import Grid
 from plimsoll.units import WAD, to_wad
 from scripts import replay as command
 from scripts.deploy import leave_with
@@ -240,8 +241,8 @@ def test_dust__small_amounts__do_not_look_like_nothing(amount: int, says: str) -
 
 
 def test_as_markdown__row__has_a_cell_for_each_column() -> None:
-    table = tables.Table("title", ("a", "b"), (("x", "1"), ("y", "2")))
-    lines = tables.as_markdown(table).splitlines()
+    table = Grid("title", ("a", "b"), (("x", "1"), ("y", "2")))
+    lines = table.as_markdown().splitlines()
     assert lines[0] == "**title**"
     assert lines[2:] == ["| a | b |", "| --- | ---: |", "| x | 1 |", "| y | 2 |"]
 
