@@ -12,9 +12,9 @@
         rises by 200 and his size falls by 2. At mark 110 Ann's equity has risen by 2 * 110 - 200 = 20 and Bob's
         fallen by 20. Nothing else is ever booked for a trade but the fees.
 
-        This contract holds the storage, the views, and deposits and withdrawals. Three engines run on its storage by
-        delegatecall to addresses fixed at deployment: TradeEngine (trades and takes), AdlEngine (re-matching and the
-        frozen resolve), RegistryEngine (listing). They exist because one contract may have 24,576 bytes.
+        This contract holds the storage, the views, and deposits and withdrawals. Four engines run on its storage by
+        delegatecall to addresses fixed at deployment: TradeEngine (trades), TakeEngine (slices of auctions), AdlEngine
+        (re-matching and the frozen resolve), RegistryEngine (listing). They exist because one contract may have 24,576 bytes.
 """
 
 from contracts._lib import loss_weights
@@ -56,21 +56,28 @@ exports: (
 )
 
 TRADE_ENGINE: public(immutable(address))
+TAKE_ENGINE: public(immutable(address))
 ADL_ENGINE: public(immutable(address))
 REGISTRY_ENGINE: public(immutable(address))
 
 
 @deploy
 def __init__(
-    oracle: IPriceOracle, trade_engine: address, adl_engine: address, registry_engine: address
+    oracle: IPriceOracle,
+    trade_engine: address,
+    take_engine: address,
+    adl_engine: address,
+    registry_engine: address,
 ):
     assert trade_engine.is_contract, "wire: not a contract"
+    assert take_engine.is_contract, "wire: not a contract"
     assert adl_engine.is_contract, "wire: not a contract"
     assert registry_engine.is_contract, "wire: not a contract"
     ownable.__init__()
     engines.__init__()
     marks.__init__(oracle, registry_engine)
     TRADE_ENGINE = trade_engine
+    TAKE_ENGINE = take_engine
     ADL_ENGINE = adl_engine
     REGISTRY_ENGINE = registry_engine
 
@@ -200,7 +207,7 @@ def take(order: IClearinghouse.Take) -> IClearinghouse.Health:
     marks._poke(order.market)
     self._poke_all(order.account, order.market)
     self._poke_all(order.taker, order.market)
-    result: Bytes[192] = raw_call(TRADE_ENGINE, msg.data, max_outsize=192, is_delegate_call=True)
+    result: Bytes[192] = raw_call(TAKE_ENGINE, msg.data, max_outsize=192, is_delegate_call=True)
     return abi_decode(result, IClearinghouse.Health)
 
 

@@ -34,7 +34,7 @@ NOTICE_S: Final = {"JuniorVault": 30 * 86_400, "SeniorVault": 14 * 86_400}
 # deployment name -> contract that is deployed under it
 _SOURCES: Final = {"JuniorVault": "InsuranceVault", "SeniorVault": "InsuranceVault"}
 # contracts whose code runs on the storage of another one
-_ENGINES: Final = {"Clearinghouse": ("TradeEngine", "AdlEngine", "RegistryEngine")}
+_ENGINES: Final = {"Clearinghouse": ("TradeEngine", "TakeEngine", "AdlEngine", "RegistryEngine")}
 _LOCAL_CHAINS: Final = (1337, 31_337)
 
 Progress = Callable[[str], None]
@@ -301,9 +301,9 @@ def deploy(rpc: Rpc, run: Runner, plan: Plan) -> Deployment:
 
     timelock = run.deploy("Timelock", plan.proposer)
     oracle = run.deploy("PriceOracle")
-    trading, adl = run.deploy("TradeEngine"), run.deploy("AdlEngine")
-    registry = run.deploy("RegistryEngine", oracle)
-    clearinghouse = run.deploy("Clearinghouse", oracle, trading, adl, registry)
+    engines = [run.deploy(name) for name in ("TradeEngine", "TakeEngine", "AdlEngine")]
+    engines.append(run.deploy("RegistryEngine", oracle))
+    clearinghouse = run.deploy("Clearinghouse", oracle, *engines)
     custody = run.deploy("Custody", token, clearinghouse)
     junior = _deploy_vault(run, "JuniorVault", ("Plimsoll Junior", "pJUN"), token, custody, True)
     senior = _deploy_vault(run, "SeniorVault", ("Plimsoll Senior", "pSEN"), token, custody, False)

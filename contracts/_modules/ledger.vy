@@ -1,9 +1,9 @@
 # pragma version 0.4.3
 """
 @title Storage of the clearinghouse, and how its words are packed
-@notice Everything a settlement touches is declared here, and nowhere else, so that the four contracts that run on
-        this storage see the same layout: the Clearinghouse, and TradeEngine, AdlEngine and RegistryEngine to
-        which it delegates. Vyper does not pack structs: each word below is unpacked into a memory struct,
+@notice Everything a settlement touches is declared here, and nowhere else, so that the five contracts that run on
+        this storage see the same layout: the Clearinghouse, and TradeEngine, TakeEngine, AdlEngine and RegistryEngine
+        to which it delegates. Vyper does not pack structs: each word below is unpacked into a memory struct,
         changed there, and packed again; packing refuses what does not fit.
 
         account    cash int128 | markets 10 x uint8 | count 4 | isolated, started, locked
@@ -16,7 +16,7 @@
                    [4] w
         market     pulse: funding index int128 | mark 96 | funding rate int32 (ppb per hour)
                    interest: long 100 | short 100 | trading fees 56 (micro quote units)
-                   clock: block 40 | time 40 | premium volume 72 | premium sum int72 | status 8
+                   clock: block 40 | time 40 | premium volume 72 | premium sum int72 | status 32
 """
 
 from contracts._lib import bits
@@ -77,6 +77,9 @@ SHORTS_LOCKED: constant(uint256) = 4
 LOCKS: constant(uint256) = LONGS_LOCKED | SHORTS_LOCKED
 FUNDING_FROZEN: constant(uint256) = 8  # a frozen resolve is under way in this market
 STIRRED: constant(uint256) = 16  # the risk word matters for margins, see market_risk.vy
+WAITING: constant(uint256) = 32  # grace after an outage: nobody takes or resolves here, see outages.vy
+CAPPED: constant(uint256) = 64  # insurance capital backs the open interest, see buffer_cap.vy
+SETTLED: constant(uint256) = 128  # wound down: the mark is final
 
 
 struct Market:
@@ -111,6 +114,9 @@ premium_windows: HashMap[uint256, uint256]
 premium_volumes: HashMap[uint256, uint256]
 risk_words: HashMap[uint256, uint256]  # packed by market_risk.vy
 risk_terms: HashMap[uint256, uint256]
+outage_words: HashMap[uint256, uint256]  # packed by outages.vy
+buffer_terms: HashMap[uint256, uint256]  # packed by buffer_cap.vy
+buffer_shares: uint256  # ppm, of all markets together
 
 listed: uint256  # bit m: market m is listed
 insurance_fees: uint256  # wad

@@ -125,3 +125,12 @@ def _health_without(
             risk: risks.Reading = risks._reading(market, fresh.status)
             total = self._with_leg(total, self._leg(account, market, fresh, risk), risk)
     return total
+
+
+@internal
+@view
+def _stirred_reading(market: uint256) -> risks.Reading:
+    """
+    @dev What margins must heed in a market whose status says that its risk word matters.
+    """
+    return risks._reading(market, ledger.STIRRED)

@@ -16,6 +16,7 @@ from plimsoll.model.state import RAY
 _SOURCES: Final = (
     "Clearinghouse",
     "TradeEngine",
+    "TakeEngine",
     "AdlEngine",
     "RegistryEngine",
     "Custody",

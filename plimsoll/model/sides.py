@@ -1,6 +1,6 @@
 """One side of a fill: what it does to an account, and the margin it must leave.
 
-As `_settle_side` of `contracts/TradeEngine.vy`. Sizes that ADL has changed differ from the chain's
+As `contracts/_modules/sides.vy`. Sizes that ADL has changed differ from the chain's
 by wei: whether a fill then closes the position, or leaves or opens a few wei, is a close decision.
 """
 

@@ -41,6 +41,7 @@ TESTS: Final[dict[str, tuple[str, ...]]] = {
     "PriceOracle": ("unit/test_price_oracle.py", "property/test_feed_median.py"),
     "RegistryEngine": (*_REGISTRY, *_MARGIN),
     "Timelock": ("unit/test_timelock.py",),
+    "TakeEngine": (*_TRADES, *_AUCTION),
     "TradeEngine": (*_TRADES, *_MARGIN, *_REGISTRY, *_FUNDING),
     "Waterfall": ("unit/test_waterfall.py",),
     # modules with storage

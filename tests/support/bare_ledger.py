@@ -17,7 +17,7 @@ from tests.support.storage_layout import slot_of
 WAD = 10**18
 BRACKETS = ((0, 50_000, 25_000), (1_000_000, 100_000, 50_000), (5_000_000, 200_000, 100_000))
 TAKE_TERMS = {"fee": 0, "bonus": 0, "market": 1}
-ENGINES = ("TradeEngine", "AdlEngine", "RegistryEngine")
+ENGINES = ("TradeEngine", "TakeEngine", "AdlEngine", "RegistryEngine")
 
 
 def market_config(**changes: Any) -> tuple[Any, ...]:
@@ -49,6 +49,7 @@ class BareLedger:
         self.oracle = self.deploy("PriceOracle")
         self.engines = [
             self.deploy("TradeEngine"),
+            self.deploy("TakeEngine"),
             self.deploy("AdlEngine"),
             self.deploy("RegistryEngine", self.oracle.address),
         ]

@@ -41,7 +41,7 @@ def names(ledger):
 
 def test_deploy__engine_without_code__reverts(ledger):
     engines = [engine.address for engine in ledger.engines]
-    for missing in range(3):
+    for missing in range(4):
         broken = [*engines[:missing], ledger.attacker.address, *engines[missing + 1 :]]
         with reverts("wire: not a contract"):
             ledger.deploy("Clearinghouse", ledger.oracle.address, *broken)
@@ -65,7 +65,9 @@ def test_wire__by_the_deployer__once(ledger, unwired):
 
 def test_immutables__name_the_engines(ledger):
     for name, engine in zip(
-        ("TRADE_ENGINE", "ADL_ENGINE", "REGISTRY_ENGINE"), ledger.engines, strict=True
+        ("TRADE_ENGINE", "TAKE_ENGINE", "ADL_ENGINE", "REGISTRY_ENGINE"),
+        ledger.engines,
+        strict=True,
     ):
         assert ledger.ledger.read(name) == engine.address
 
@@ -251,11 +253,11 @@ TAKE = (1 << 96, 2 << 96, 1, WAD, 100 * WAD, 0, 0)
     ("engine", "function", "args", "reason"),
     [
         (0, "trade", (FILL,), "access: not exchange"),
-        (0, "take", (TAKE,), "access: not liquidator"),
-        (1, "rematch", (1 << 96, 1, WAD, 0, 1), "access: not liquidator"),
-        (1, "adl_begin", (1 << 96, 0, 0), "access: not liquidator"),
-        (1, "adl_step", (1,), "access: not liquidator"),
-        (1, "cover", (1 << 96, 0), "access: not liquidator"),
+        (1, "take", (TAKE,), "access: not liquidator"),
+        (2, "rematch", (1 << 96, 1, WAD, 0, 1), "access: not liquidator"),
+        (2, "adl_begin", (1 << 96, 0, 0), "access: not liquidator"),
+        (2, "adl_step", (1,), "access: not liquidator"),
+        (2, "cover", (1 << 96, 0), "access: not liquidator"),
     ],
 )
 def test_engine__called_directly__nobody_has_access(ledger, engine, function, args, reason):
@@ -265,7 +267,7 @@ def test_engine__called_directly__nobody_has_access(ledger, engine, function, ar
 
 
 def test_registry_engine__called_directly__changes_its_own_storage_only(ledger):
-    registry = ledger.engines[2]
+    registry = ledger.engines[3]
     account = ledger.account_of(ledger.attacker, 3)
     registry.write(ledger.attacker, "open_isolated", 3)
     assert ledger.word("ledger.account_words", account) == 0
@@ -279,7 +281,7 @@ def test_registry_engine__called_directly__changes_its_own_storage_only(ledger):
 def test_adl_engine__sync_called_directly__does_nothing(ledger):
     account = ledger.account(1)
     ledger.fund(account, WAD)
-    receipt = ledger.engines[1].write(ledger.attacker, "sync", account, 1)
+    receipt = ledger.engines[2].write(ledger.attacker, "sync", account, 1)
     assert receipt["logs"] == []
     assert ledger.health(account)["cash"] == WAD
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.storage_layout import layout, variables
 
-ENGINES = ("TradeEngine", "AdlEngine", "RegistryEngine")
+ENGINES = ("TradeEngine", "TakeEngine", "AdlEngine", "RegistryEngine")
 # what each engine works on; a module that is initialised elsewhere has no slots to disagree on
 SHARED = ("ledger.", "engines.", "resolve_job.", "ownable.")
 
