@@ -46,6 +46,10 @@ TAKER_STARTED: constant(uint256) = 2
 
 MAX_ORDERS: constant(uint256) = 16
 
+# What `rehearse` asks its caller, and the answer it takes.
+MAX_QUESTION: constant(uint256) = 256
+MAX_ANSWER: constant(uint256) = 4_096
+
 CLEARINGHOUSE: public(immutable(IClearinghouse))
 _DEPLOYER: immutable(address)
 
@@ -220,6 +224,21 @@ def take_with_order(signed: IExchange.SignedOrder, account: uint256, size: uint2
         filled=already + taken,
     )
     return taken
+
+
+@external
+@nonreentrant
+def rehearse(fill: IClearinghouse.Fill, question: Bytes[MAX_QUESTION]):
+    # Nobody has signed this fill, so nothing of it may stay: the last line reverts whatever happens above it.
+    # With a place to tell, what goes wrong in it is raised as text and cannot pass for an answer.
+    self._trade(fill, revert_reason.IN_MATCH)
+    # The caller, and nobody else, is asked: our name opens doors at the clearinghouse and at the liquidator.
+    answered: bool = False
+    answer: Bytes[MAX_ANSWER] = b""
+    answered, answer = raw_call(
+        msg.sender, question, max_outsize=MAX_ANSWER, is_static_call=True, revert_on_failure=False
+    )
+    raw_revert(abi_encode(answered, answer, method_id=method_id("Rehearsed(bool,bytes)")))
 
 
 @internal

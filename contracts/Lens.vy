@@ -1,7 +1,7 @@
 # pragma version 0.4.3
 # pragma optimize codesize
 """
-@title Lens: everything about an account, a loss or the buffers in one call
+@title Lens: everything about an account, a loss, a fill or the buffers in one call
 @notice Reads, and decides nothing by itself: numbers come from the contracts that would act on them.
 """
 
@@ -9,6 +9,7 @@
 from ethereum.ercs import IERC20
 from interfaces import IClearinghouse
 from interfaces import ICustody
+from interfaces import IExchange
 from interfaces import IInsuranceVault
 from interfaces import ILens
 from interfaces import ILiquidator
@@ -17,7 +18,10 @@ from interfaces import IWaterfall
 # modules
 from contracts._lib import fixed_point
 from contracts._lib import loss_weights
-from contracts._lib import stress
+from contracts._lib import margin_border
+from contracts._lib import order_match
+from contracts._lib import revert_reason
+from contracts._lib import utilisation
 
 implements: ILens
 
@@ -29,10 +33,19 @@ interface Wiring:
     def senior() -> address: view
 
 
+# The one of the clearinghouse.
+interface Wired:
+    def exchange() -> address: view
+
+
 # constants
 JUNIOR_LAYER: constant(uint256) = 3
 SENIOR_LAYER: constant(uint256) = 4
 MAX_LEGS: constant(uint256) = 10
+MICRO: constant(uint256) = 10**12  # fees are whole multiples
+MAX_ANSWER: constant(uint256) = 4_096
+MAX_REHEARSAL: constant(uint256) = 100 + MAX_ANSWER  # selector and three words in front
+REHEARSED: constant(bytes4) = method_id("Rehearsed(bool,bytes)", output_type=bytes4)
 
 # immutables
 CLEARINGHOUSE: public(immutable(IClearinghouse))
@@ -80,13 +93,21 @@ def dry_run(account: uint256, assumptions: DynArray[ILens.Assumption, MAX_LEGS])
     markets: DynArray[uint256, MAX_LEGS] = staticcall CLEARINGHOUSE.markets_of(account)
     for market: uint256 in markets:
         leg: IClearinghouse.Leg = staticcall CLEARINGHOUSE.leg(account, market)
-        price: uint256 = self._assumed(market, leg.mark, assumptions)
+        price: uint256 = leg.mark
+        if not self._is_final(leg):
+            price = self._assumed(market, leg.mark, assumptions)
+        elif not (staticcall CLEARINGHOUSE.clock_stop(market))[2]:
+            continue  # `start` turns it into cash first
         moved: int256 = convert(price, int256) - convert(leg.mark, int256)
         result.equity += fixed_point._floor_div(leg.size * moved, convert(fixed_point.WAD, int256))
         loss: uint256 = self._loss(leg, price)
         short: bool = leg.size < 0
         losses.append(loss_weights.LegLoss(market=market, short=short, loss=loss))
-        margins.append(self._maintenance_up(market, leg.size, price))
+        notional: uint256 = fixed_point._mul_div_up(
+            fixed_point._magnitude(leg.size), price, fixed_point.WAD
+        )
+        mm: uint256 = margin_border._margin_up(self._curve(market, leg), notional)
+        margins.append(loss_weights._margin(mm, leg.notional))
 
     result.weights = (staticcall LIQUIDATOR.auction(account)).weights
     if not staticcall CLEARINGHOUSE.is_started(account):
@@ -106,6 +127,10 @@ def buffers(market: uint256) -> ILens.Buffers:
     weights: uint256 = loss_weights._pack(
         [loss_weights.LegLoss(market=market, short=False, loss=1)]
     )
+    cap: uint256 = staticcall CLEARINGHOUSE.buffer_cap(market)
+    utilisation_ppm: uint256 = utilisation._utilisation_ppm_down(
+        self._larger_side_down(market), cap
+    )
     return ILens.Buffers(
         capital=[0, units[0], units[1], 0],
         reserved=[
@@ -117,6 +142,9 @@ def buffers(market: uint256) -> ILens.Buffers:
         free=staticcall WATERFALL.capacity(weights),
         concession=staticcall WATERFALL.concession_available(market),
         exits_blocked=staticcall WATERFALL.exits_blocked(),
+        cap=cap,
+        utilisation_ppm=utilisation_ppm,
+        surcharge_ppm=utilisation._surcharge_ppm_down(utilisation_ppm),
     )
 
 
@@ -141,6 +169,92 @@ def books() -> ILens.Books:
         senior_assets=staticcall senior.totalAssets(),
         senior_balance=staticcall token.balanceOf(senior.address),
     )
+
+
+@external
+@view
+def standings(first: uint256, second: uint256, market: uint256) -> DynArray[ILens.Standing, 2]:
+    return [self._standing(first, market), self._standing(second, market)]
+
+
+@external
+@view
+def liquidation_price(account: uint256, market: uint256) -> uint256:
+    return self._liquidation_price(
+        staticcall CLEARINGHOUSE.health(account),
+        staticcall CLEARINGHOUSE.leg(account, market),
+        market,
+    )
+
+
+@external
+@pure
+def fill_of(maker: IExchange.Order, taker: IExchange.Order, size: uint256) -> IClearinghouse.Fill:
+    flags: uint256 = maker.flags | taker.flags
+    assert flags <= order_match.ALL_FLAGS, "order: unknown flag"
+    assert flags & order_match.LIQUIDATION_ONLY == 0, "order: liquidation-only"
+    return order_match._match(maker, taker, size, 0, 0, revert_reason.NOWHERE)
+
+
+@external
+def preview(fill: IClearinghouse.Fill) -> ILens.Preview:
+    question: Bytes[100] = abi_encode(
+        fill.maker,
+        fill.taker,
+        fill.market,
+        method_id=method_id("standings(uint256,uint256,uint256)"),
+    )
+    gas_before: uint256 = msg.gas
+    success: bool = False
+    data: Bytes[MAX_REHEARSAL] = b""
+    success, data = raw_call(
+        staticcall Wired(CLEARINGHOUSE.address).exchange(),
+        abi_encode(
+            fill,
+            question,
+            method_id=method_id(
+                "rehearse((uint256,uint256,uint256,int256,uint256,uint256,uint256,uint256),bytes)"
+            ),
+        ),
+        max_outsize=MAX_REHEARSAL,
+        revert_on_failure=False,
+    )
+    assert not success, "preview: not a rehearsal"
+    # Running out of gas at any depth leaves 1/64 per call on the way, far less than an eighth.
+    assert msg.gas >= gas_before // 8, "preview: out of gas"
+
+    before: DynArray[ILens.Standing, 2] = [empty(ILens.Standing), empty(ILens.Standing)]
+    known: bool = False
+    answer: Bytes[MAX_ANSWER] = b""
+    gas_before = msg.gas
+    known, answer = raw_call(
+        self, question, max_outsize=MAX_ANSWER, is_static_call=True, revert_on_failure=False
+    )
+    if known:
+        before = abi_decode(answer, DynArray[ILens.Standing, 2])
+    else:
+        assert msg.gas >= gas_before // 8, "preview: out of gas"
+    result: ILens.Preview = empty(ILens.Preview)
+    result.maker.account = fill.maker
+    result.maker.before = before[0]
+    result.taker.account = fill.taker
+    result.taker.before = before[1]
+    if len(data) < 4 or convert(slice(data, 0, 4), bytes4) != REHEARSED:
+        result.reason = self._refusal(data)
+        return result
+
+    answered: bool = False
+    answered, answer = abi_decode(slice(data, 4, len(data) - 4), (bool, Bytes[MAX_ANSWER]))
+    assert known and answered, "preview: account unreadable"
+    after: DynArray[ILens.Standing, 2] = abi_decode(answer, DynArray[ILens.Standing, 2])
+    cash: int256 = fixed_point._value_down(fill.size, fill.price)
+    notional: uint256 = fixed_point._mul_div_up(
+        fixed_point._magnitude(fill.size), fill.price, fixed_point.WAD
+    )
+    result.success = True
+    result.maker = self._preview_side(fill.maker, before[0], after[0], cash, notional)
+    result.taker = self._preview_side(fill.taker, before[1], after[1], -cash, notional)
+    return result
 
 
 @internal
@@ -172,6 +286,19 @@ def _loss(leg: IClearinghouse.Leg, price: uint256) -> uint256:
 
 @internal
 @view
+def _larger_side_down(market: uint256) -> uint256:
+    """
+    @dev What the larger side of open interest is worth at mark.
+    """
+    long: uint256 = 0
+    short: uint256 = 0
+    long, short = staticcall CLEARINGHOUSE.open_interest(market)
+    mark: uint256 = (staticcall CLEARINGHOUSE.mark(market))[0]
+    return max(long, short) * mark // fixed_point.WAD
+
+
+@internal
+@view
 def _units_in(vault: IInsuranceVault) -> uint256:
     """
     @dev A vault's assets as claims, as the waterfall counts them.
@@ -198,25 +325,112 @@ def _senior() -> IInsuranceVault:
 
 
 @internal
+@pure
+def _is_final(leg: IClearinghouse.Leg) -> bool:
+    """
+    @dev Whether a leg's market is settled: then, and only then, a position needs no maintenance margin.
+    """
+    return leg.size != 0 and leg.mm == 0
+
+
+@internal
 @view
-def _maintenance_up(market: uint256, size: int256, price: uint256) -> uint256:
+def _curve(market: uint256, leg: IClearinghouse.Leg) -> margin_border.Curve:
     """
-    @dev Maintenance margin of a leg if the mark were `price`, by the market's brackets and its stress now.
+    @dev Maintenance margin of a leg's market at any notional, by its brackets and its stress now; none if it is settled.
     """
+    if self._is_final(leg):
+        return empty(margin_border.Curve)
     config: IClearinghouse.MarketConfig = staticcall CLEARINGHOUSE.market_config(market)
-    notional: uint256 = fixed_point._mul_div_up(
-        fixed_point._magnitude(size), price, fixed_point.WAD
-    )
-    total: uint256 = 0
+    curve: margin_border.Curve = empty(margin_border.Curve)
     for k: uint256 in range(3):
-        low: uint256 = config.brackets[k].threshold * fixed_point.WAD
-        upper: uint256 = max_value(uint256)
-        if k != 2:
-            upper = config.brackets[k + 1].threshold * fixed_point.WAD
-        if notional > low:
-            total += (min(notional, upper) - low) * config.brackets[k].mm_ppm
-    return stress._raised_up(
-        fixed_point._div_up(total, fixed_point.PPM),
-        (staticcall CLEARINGHOUSE.risk(market)).s_mm_ppb,
-        stress.PPB,
+        curve.thresholds[k] = config.brackets[k].threshold * fixed_point.WAD
+        curve.rates_ppm[k] = config.brackets[k].mm_ppm
+    curve.stress_ppb = (staticcall CLEARINGHOUSE.risk(market)).s_mm_ppb
+    return curve
+
+
+@internal
+@view
+def _liquidation_price(
+    health: IClearinghouse.Health, leg: IClearinghouse.Leg, market: uint256
+) -> uint256:
+    """
+    @dev The mark of `market` at which an account of this health falls below maintenance margin; 0 if its mark is final.
+    """
+    if self._is_final(leg):
+        return 0
+    equity: int256 = health.equity - fixed_point._value_down(leg.size, leg.mark)
+    return margin_border._price(
+        margin_border.Case(
+            size=leg.size,
+            rest=equity - convert(health.mm - leg.mm, int256),
+            curve=self._curve(market, leg),
+        ),
+        leg.mark,
     )
+
+
+@internal
+@view
+def _standing(account: uint256, market: uint256) -> ILens.Standing:
+    """
+    @dev An account as of now, with its position in `market`.
+    """
+    standing: ILens.Standing = empty(ILens.Standing)
+    standing.started = staticcall CLEARINGHOUSE.is_started(account)
+    standing.health = staticcall CLEARINGHOUSE.health(account)
+    standing.leg = staticcall CLEARINGHOUSE.leg(account, market)
+    if standing.leg.size != 0:
+        standing.rank = staticcall CLEARINGHOUSE.adl_rank(account, market)
+    markets: DynArray[uint256, MAX_LEGS] = staticcall CLEARINGHOUSE.markets_of(account)
+    for open_market: uint256 in markets:
+        leg: IClearinghouse.Leg = staticcall CLEARINGHOUSE.leg(account, open_market)
+        standing.liquidation_prices.append(
+            ILens.LiquidationPrice(
+                market=open_market,
+                price=self._liquidation_price(standing.health, leg, open_market),
+            )
+        )
+    return standing
+
+
+@internal
+@pure
+def _preview_side(
+    account: uint256,
+    before: ILens.Standing,
+    after: ILens.Standing,
+    cash: int256,
+    notional: uint256,
+) -> ILens.SidePreview:
+    """
+    @dev One side; `cash` (wad) is what the fill moves without fees. What is missing of it afterwards is the fee, up to
+         some wei: accrued cash is written back in parts, each rounded down. If a loss was drawn, more cash is there than
+         that, and no fee was taken: it is for accounts below zero only.
+    """
+    missing: uint256 = fixed_point._positive(before.health.cash + cash - after.health.cash)
+    fee: uint256 = (missing + MICRO // 2) // MICRO * MICRO
+    return ILens.SidePreview(
+        account=account,
+        fee=fee,
+        fee_ppb=fee * 10**9 // max(notional, 1),
+        before=before,
+        after=after,
+    )
+
+
+@internal
+@pure
+def _refusal(data: Bytes[MAX_REHEARSAL]) -> String[revert_reason.MAX_TEXT]:
+    """
+    @dev Why a fill is refused: what the exchange raised, without the place in front ("#0 ").
+    """
+    padding: uint256[6] = empty(uint256[6])
+    padded: Bytes[MAX_REHEARSAL + 192] = concat(data, abi_encode(padding))
+    text: Bytes[revert_reason.MAX_TEXT] = revert_reason._read(
+        slice(padded, 0, revert_reason.MAX_DATA)
+    )
+    if len(text) > 3 and slice(text, 0, 3) == b"#0 ":
+        text = slice(text, 3, len(text) - 3)
+    return convert(text, String[revert_reason.MAX_TEXT])

@@ -12,6 +12,7 @@ REDUCE_ONLY: constant(uint256) = 1
 POST_ONLY: constant(uint256) = 2
 LIQUIDATION_ONLY: constant(uint256) = 4
 TRIGGER_ABOVE: constant(uint256) = 8
+ALL_FLAGS: constant(uint256) = 15
 
 # `IClearinghouse.Fill.flags`
 FILL_MAKER_REDUCES: constant(uint256) = 1

@@ -18,7 +18,6 @@ ORDER_TYPEHASH: constant(bytes32) = keccak256(
     "Order(uint256 account,uint256 market,int256 size,uint256 limit_price,uint256 max_fee_ppm,uint256 expiry,uint256 salt,uint256 flags,address matcher,uint256 counterparty,uint256 trigger_price)"
 )
 
-ALL_FLAGS: constant(uint256) = 15
 
 # What an ERC-1271 wallet may spend on checking one signature, and how it says yes.
 WALLET_GAS: constant(uint256) = 100_000
@@ -97,7 +96,7 @@ def _verify(
     if order.matcher != empty(address):
         if order.matcher != sender:
             revert_reason._raise(where, "order: wrong matcher")
-    if order.flags > ALL_FLAGS:
+    if order.flags > order_match.ALL_FLAGS:
         revert_reason._raise(where, "order: unknown flag")
     if order.flags & order_match.LIQUIDATION_ONLY != wanted:
         if wanted == 0:
