@@ -45,7 +45,7 @@ def sync(account: uint256, market: uint256) -> bool:
     @notice See IClearinghouse.
     """
     ledger._assert_free(ledger._account(account))
-    return portfolio._sync(account, market, ledger._market(market))
+    return portfolio._sync_or_convert(account, market)
 
 
 @external
@@ -62,6 +62,7 @@ def rematch(
     assert discount_ppm <= DISCOUNT_MAX_PPM, "rematch: discount too high"
     state: ledger.Market = ledger._fresh_market(market)
     assert state.status & ledger.PRICED != 0, "oracle: no price"
+    assert state.status & ledger.WAITING == 0, "oracle: grace"
     long: bool = ledger._position(account, market).long
     factor: uint256 = fixed_point.PPM - discount_ppm if long else fixed_point.PPM + discount_ppm
     price: uint256 = state.mark * factor // fixed_point.PPM

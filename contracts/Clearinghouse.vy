@@ -21,6 +21,8 @@ from contracts._lib import loss_weights
 from contracts._modules import adl_index
 from contracts._modules import adl_queue as queue
 from contracts._modules import resolve_job
+from contracts._modules import buffer_cap as caps
+from contracts._modules import concentration_terms
 from contracts._modules import engines
 from contracts._modules import ledger
 from contracts._modules import margin
@@ -39,7 +41,10 @@ initializes: resolve_job
 initializes: ownable
 initializes: market_terms[ledger := ledger]
 initializes: market_risk[ledger := ledger]
-initializes: marks[ledger := ledger, market_terms := market_terms, market_risk := market_risk]
+initializes: caps[ledger := ledger]
+initializes: marks[
+    ledger := ledger, market_risk := market_risk, buffer_cap := caps, engines := engines
+]
 initializes: adl_index[ledger := ledger]
 initializes: queue[ledger := ledger, adl_index := adl_index]
 initializes: margin[
@@ -98,7 +103,7 @@ def list_market(market: uint256, config: IClearinghouse.MarketConfig):
     """
     @notice Lists a market whose feeds the oracle knows. Owner only.
     """
-    raw_call(REGISTRY_ENGINE, msg.data, is_delegate_call=True)
+    self._delegate(REGISTRY_ENGINE)
 
 
 @external
@@ -106,18 +111,41 @@ def set_risk_terms(market: uint256, terms: IClearinghouse.RiskTerms):
     """
     @notice Sets how a market's averages, stress and holds work, within hard bounds. Owner only.
     """
-    raw_call(REGISTRY_ENGINE, msg.data, is_delegate_call=True)
+    self._delegate(REGISTRY_ENGINE)
+
+
+@external
+def settle_market(market: uint256):
+    marks._poke(market)
+    self._delegate(REGISTRY_ENGINE)
+
+
+@external
+def set_buffer_terms(market: uint256, terms: IClearinghouse.BufferTerms):
+    """
+    @notice Sets how far insurance capital backs a market's open interest, within hard bounds, and the cap at once. All
+            zero: only the listed cap counts. The shares of all markets are at most one together. Owner only.
+    """
+    self._delegate(REGISTRY_ENGINE)
+
+
+@external
+def set_concentration(market: uint256, terms: IClearinghouse.Concentration):
+    """
+    @notice Sets the extra initial margin of positions that are large beside their market, within hard bounds. All
+            zero: none. Owner only.
+    """
+    self._delegate(REGISTRY_ENGINE)
 
 
 @external
 def open_isolated(subaccount: uint256) -> uint256:
-    result: Bytes[32] = raw_call(REGISTRY_ENGINE, msg.data, max_outsize=32, is_delegate_call=True)
-    return convert(result, uint256)
+    return self._delegate(REGISTRY_ENGINE)
 
 
 @external
 def set_leverage_class(account: uint256, market: uint256, leverage_class: uint256):
-    raw_call(REGISTRY_ENGINE, msg.data, is_delegate_call=True)
+    self._delegate(REGISTRY_ENGINE)
 
 
 # --- open to everybody -------------------------------------------------------------------
@@ -133,8 +161,7 @@ def poke(market: uint256) -> (uint256, bool):
 @external
 def sync(account: uint256, market: uint256) -> bool:
     marks._poke(market)
-    result: Bytes[32] = raw_call(ADL_ENGINE, msg.data, max_outsize=32, is_delegate_call=True)
-    return abi_decode(result, bool)
+    return self._delegate(ADL_ENGINE) != 0
 
 
 # --- custody -------------------------------------------------------------------------------
@@ -199,7 +226,8 @@ def set_started(account: uint256, started: bool):
 
 @external
 def hold(market: uint256, long: bool):
-    raw_call(REGISTRY_ENGINE, msg.data, is_delegate_call=True)
+    marks._poke(market)
+    self._delegate(REGISTRY_ENGINE)
 
 
 @external
@@ -216,8 +244,7 @@ def rematch(
     account: uint256, market: uint256, size: uint256, discount_ppm: uint256, max_buckets: uint256
 ) -> uint256:
     marks._poke(market)
-    result: Bytes[32] = raw_call(ADL_ENGINE, msg.data, max_outsize=32, is_delegate_call=True)
-    return convert(result, uint256)
+    return self._delegate(ADL_ENGINE)
 
 
 @external
@@ -229,20 +256,18 @@ def adl_begin(account: uint256, reserved: uint256, weights: uint256):
         if market == 0:
             break
         marks._poke(market)
-    raw_call(ADL_ENGINE, msg.data, is_delegate_call=True)
+    self._delegate(ADL_ENGINE)
 
 
 @external
 def adl_step(max_buckets: uint256) -> bool:
     self._poke_job()
-    result: Bytes[32] = raw_call(ADL_ENGINE, msg.data, max_outsize=32, is_delegate_call=True)
-    return convert(result, bool)
+    return self._delegate(ADL_ENGINE) != 0
 
 
 @external
 def cover(account: uint256, amount: uint256) -> uint256:
-    result: Bytes[32] = raw_call(ADL_ENGINE, msg.data, max_outsize=32, is_delegate_call=True)
-    return convert(result, uint256)
+    return self._delegate(ADL_ENGINE)
 
 
 # --- views -----------------------------------------------------------------------------------
@@ -288,6 +313,12 @@ def mark(market: uint256) -> (uint256, bool):
 
 @external
 @view
+def clock_stop(market: uint256) -> (uint256, uint256, bool):
+    return marks._clock_stop(market, marks._peek_market(market).status)
+
+
+@external
+@view
 def market_config(market: uint256) -> IClearinghouse.MarketConfig:
     return market_terms._config(market)
 
@@ -303,6 +334,27 @@ def risk_terms(market: uint256) -> IClearinghouse.RiskTerms:
 @view
 def risk(market: uint256) -> IClearinghouse.Risk:
     return marks._risk(market)
+
+
+@external
+@view
+def buffer_terms(market: uint256) -> IClearinghouse.BufferTerms:
+    assert ledger.market_terms[market] != 0, "market: unknown"
+    return caps._unpacked(ledger.buffer_terms[market])
+
+
+@external
+@view
+def buffer_cap(market: uint256) -> uint256:
+    assert ledger.market_terms[market] != 0, "market: unknown"
+    return marks._cap(market)
+
+
+@external
+@view
+def concentration(market: uint256) -> IClearinghouse.Concentration:
+    assert ledger.market_terms[market] != 0, "market: unknown"
+    return concentration_terms._unpacked(ledger.market_clock[market] >> 224)
 
 
 @external
@@ -345,6 +397,15 @@ def adl_rank(account: uint256, market: uint256) -> IClearinghouse.QueueRank:
 
 
 # --- internal ------------------------------------------------------------------------------
+
+
+@internal
+def _delegate(engine: address) -> uint256:
+    """
+    @dev Lets an engine do what was called; returns the word it returns, or 0.
+    """
+    result: Bytes[32] = raw_call(engine, msg.data, max_outsize=32, is_delegate_call=True)
+    return convert(result, uint256)
 
 
 @internal

@@ -268,6 +268,12 @@ def requested_assets() -> uint256:
 
 @external
 @view
+def offered_assets() -> uint256:
+    return min(self._to_assets_up(self._requested_shares), self._assets)
+
+
+@external
+@view
 def withdrawal_request(owner: address) -> (uint256, uint256, uint256):
     request: Request = self._live_request(owner)
     if request.shares == 0:
@@ -363,9 +369,11 @@ def _transfer(owner: address, to: address, amount: uint256):
     """
     self._write_off(owner)
     self._write_off(to)
-    assert (
-        amount + self._live_request(owner).shares <= erc20.balanceOf[owner]
-    ), "vault: shares locked"
+    live: uint256 = self._live_request(owner).shares
+    if live == 0 and self._requests[owner].shares != 0:
+        # or the heir's own request would count the same shares a second time
+        self._set_request(owner, 0, 0)
+    assert (amount + live <= erc20.balanceOf[owner]), "vault: shares locked"
     erc20._transfer(owner, to, amount)
 
 

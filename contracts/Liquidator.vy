@@ -12,8 +12,8 @@
         = 571 brings E to 1.2 * MM. With E at 10 it could pay 1 %: c_a = 1 %, phi_a = 0, and the junior vault adds 1 %.
 @dev    Decides, and moves nothing itself: balances change in the Clearinghouse, the vaults and Custody.
 
-        The clock runs while a market has no price, but nothing can be taken, re-matched or frozen in that market
-        until the price is back. An account whose loss was seen not to fit goes before the queue by start time: takes from it
+        While a market has no price, and during the grace after that, nothing is taken, re-matched or frozen in it, and
+        the clock of a leg there stands still. An account whose loss was seen not to fit goes before the queue by start time: takes from it
         revert, so nothing but `resolve` can help it.
 """
 
@@ -33,8 +33,8 @@ from contracts._modules import takes
 from snekmate.auth import ownable
 
 implements: ILiquidator
-initializes: auctions
 initializes: neighbours
+initializes: auctions
 initializes: resolve_queue
 initializes: retest[auctions := auctions, neighbours := neighbours, resolve_queue := resolve_queue]
 initializes: takes[auctions := auctions, neighbours := neighbours, retest := retest]
@@ -92,9 +92,15 @@ def set_params(params: ILiquidator.Params):
 def start(account: uint256):
     record: auctions.Record = auctions._load(account)
     assert record.started == 0, "liquidation: already started"
+    mark: uint256 = 0
+    priced: bool = False
     markets: DynArray[uint256, 10] = neighbours._markets(account)
     for market: uint256 in markets:
-        extcall neighbours.CLEARINGHOUSE.poke(market)
+        mark, priced = extcall neighbours.CLEARINGHOUSE.poke(market)
+        if not priced and neighbours._converts(market):
+            # becomes cash, and bears no weight
+            extcall neighbours.CLEARINGHOUSE.sync(account, market)
+    markets = neighbours._markets(account)
     health: IClearinghouse.Health = neighbours._health(account)
     assert health.equity < convert(health.mm, int256), "liquidation: not below margin"
 

@@ -38,12 +38,21 @@ FEED_GAS: constant(uint256) = 100_000
 FEED_GAS_PROOF: constant(uint256) = FEED_GAS * 64 // 63 + 1
 ROUND_SIZE: constant(uint256) = 160
 
+# The uptime feed of a rollup's sequencer; the zero address on a chain without one.
+SEQUENCER: public(immutable(address))
+
 words: public(HashMap[uint256, uint256[FEEDS_MAX]])  # market -> feeds
 
 
 @deploy
-def __init__():
+def __init__(sequencer: address):
+    """
+    @dev Asks the feed once: a wrong address shows here and not in an outage.
+    """
     ownable.__init__()
+    SEQUENCER = sequencer
+    if sequencer != empty(address):
+        assert self._sequencer_status(sequencer)[0], "sequencer: no answer"
 
 
 @external
@@ -62,6 +71,8 @@ def set_market(
 def read(market: uint256) -> (uint256, bool):
     head: uint256 = self.words[market][0]
     if head == 0:
+        return 0, False
+    if SEQUENCER != empty(address) and self._sequencer_status(SEQUENCER)[1] == 0:
         return 0, False
 
     count: uint256 = self._count(head)
@@ -84,6 +95,15 @@ def read(market: uint256) -> (uint256, bool):
         prices, self._quorum(head), self._max_deviation_ppm(head)
     )
     return verdict.price, verdict.ok
+
+
+@external
+@view
+def resumed_at() -> uint256:
+    if SEQUENCER == empty(address):
+        return 0
+    since: uint256 = self._sequencer_status(SEQUENCER)[1]
+    return since if since != 0 else max_value(uint256)
 
 
 @external
@@ -256,6 +276,33 @@ def _observe(word: uint256) -> (uint256, uint256, IPriceOracle.FeedStatus):
         price, updated_at, self._staleness(word), block.timestamp
     )
     return price, updated_at, status
+
+
+@internal
+@view
+def _sequencer_status(sequencer: address) -> (bool, uint256):
+    """
+    @dev Whether a sequencer's feed gives a round, asked like any feed, and since when the sequencer is up by it; 0: it is
+         not. The feed answers 0 for up; the start of its round is the time of the last change, 0 for a round that
+         is not valid.
+    """
+    success: bool = False
+    response: Bytes[ROUND_SIZE] = b""
+    success, response = raw_call(
+        sequencer,
+        method_id("latestRoundData()"),
+        max_outsize=ROUND_SIZE,
+        gas=FEED_GAS,
+        is_static_call=True,
+        revert_on_failure=False,
+    )
+    if not success or len(response) < ROUND_SIZE:
+        assert msg.gas >= FEED_GAS_PROOF, "oracle: too little gas"
+        return False, 0
+    started_at: uint256 = extract32(response, 64, output_type=uint256)
+    if extract32(response, 32, output_type=int256) != 0 or started_at > block.timestamp:
+        started_at = 0
+    return True, started_at
 
 
 @internal

@@ -1,17 +1,22 @@
 # pragma version 0.4.3
 # pragma optimize codesize
 """
-@title Registration and risk: markets, averages and stress, isolated accounts, leverage classes
+@title Registration and risk: markets, averages and stress, outages, wind-down, isolated accounts, leverage classes
 @notice Runs by delegatecall on the Clearinghouse's storage (see contracts/_modules/ledger.vy); called directly it
-        works on its own empty storage. The Clearinghouse holds the re-entrancy lock. `risk_after` and `risk_now` touch
-        no storage: the Clearinghouse, which has no room for a logarithm, asks them by static call.
+        works on its own empty storage. The Clearinghouse holds the re-entrancy lock. Views touch no storage: the
+        Clearinghouse, which has no room for their maths, asks them by static call.
 """
 
+from contracts._modules import buffer_cap
+from contracts._modules import concentration_terms
 from contracts._modules import resolve_job
 from contracts._modules import engines
+from contracts._modules import funding
 from contracts._modules import ledger
 from contracts._modules import market_risk
 from contracts._modules import market_terms
+from contracts._modules import outages
+from contracts._modules import wind_down
 from interfaces import IClearinghouse
 from interfaces import IPriceOracle
 from snekmate.auth import ownable
@@ -22,6 +27,10 @@ initializes: resolve_job
 initializes: ownable
 initializes: market_terms[ledger := ledger]
 initializes: market_risk[ledger := ledger]
+initializes: outages[ledger := ledger]
+initializes: wind_down[ledger := ledger]
+initializes: buffer_cap[ledger := ledger]
+initializes: concentration_terms[ledger := ledger]
 
 ORACLE: immutable(IPriceOracle)
 
@@ -67,6 +76,33 @@ def set_risk_terms(market: uint256, terms: IClearinghouse.RiskTerms):
 
 
 @external
+def settle_market(market: uint256):
+    """
+    @notice See IClearinghouse. The Clearinghouse has poked the market.
+    """
+    wind_down._settle(market, msg.sender == ownable.owner)
+    buffer_cap._release(market)
+
+
+@external
+def set_buffer_terms(market: uint256, terms: IClearinghouse.BufferTerms):
+    """
+    @notice Sets how far insurance capital backs a market's open interest. Owner only.
+    """
+    ownable._check_owner()
+    buffer_cap._store_terms(market, terms, engines.liquidator)
+
+
+@external
+def set_concentration(market: uint256, terms: IClearinghouse.Concentration):
+    """
+    @notice Sets the extra initial margin of large positions in a market. Owner only.
+    """
+    ownable._check_owner()
+    concentration_terms._store(market, terms)
+
+
+@external
 def hold(market: uint256, long: bool):
     """
     @notice See IClearinghouse.
@@ -78,16 +114,17 @@ def hold(market: uint256, long: bool):
 @external
 @view
 def risk_after(
-    word: uint256, terms_word: uint256, old_mark: uint256, new_mark: uint256
+    word: uint256, terms_word: uint256, old_mark: uint256, new_mark: uint256, least_hold: uint256
 ) -> (uint256, uint256, bool):
     """
-    @notice What a risk word becomes by a change of the mark (wad) now.
+    @notice What a risk word becomes by a change of the mark (wad) now; the time of a hold begins at `least_hold` (a
+            timestamp) if that is later.
     @return The word, the side that the change holds (0 none, 1 longs, 2 shorts), and whether margins must heed it.
     """
     state: market_risk.State = empty(market_risk.State)
     side: uint256 = 0
     state, side = market_risk._after_change(
-        word, market_risk._unpacked_terms(terms_word), old_mark, new_mark
+        word, market_risk._unpacked_terms(terms_word), old_mark, new_mark, least_hold
     )
     return market_risk._packed(state), side, market_risk._is_stirred(state)
 
@@ -99,6 +136,61 @@ def risk_now(word: uint256, terms_word: uint256, mark: uint256) -> IClearinghous
     @notice What a risk word says now, at a mark (wad).
     """
     return market_risk._described(word, terms_word, mark)
+
+
+@external
+def note_outage(
+    market: uint256, clock: uint256, status: uint256, resumed_at: uint256
+) -> (uint256, uint256):
+    """
+    @notice Stores and logs what a poke now does to a market's outage word. The market's clock word is `clock` still, and
+            its status becomes `status` as far as the price goes; since `resumed_at` the sequencer is up again, which had
+            stopped after the last poke (0: it had not, 2**256 - 1: it is not up).
+    @return The status with WAITING as it shall be, and when the last grace ends.
+    """
+    return outages._note(market, clock, status, resumed_at)
+
+
+@external
+@view
+def stop_after(
+    word: uint256, clock: uint256, status: uint256, resumed_at: uint256
+) -> (uint256, uint256, bool):
+    """
+    @notice What IClearinghouse.clock_stop says after a poke now, given the outage word before it; the rest as for
+            `note_outage`.
+    """
+    return outages._stop_after(word, clock, status, resumed_at)
+
+
+@external
+@view
+def next_rate(
+    terms_word: uint256,
+    volume_set: uint256,
+    notional: uint256,
+    window: uint256,
+    premium_sum: int256,
+    premium_volume: uint256,
+    steps: uint256,
+) -> (int256, uint256):
+    """
+    @notice Funding rate (ppb per hour) and premium window after the end of a five-minute bucket, see
+            contracts/_modules/funding.vy.
+    """
+    return funding._next_rate(
+        terms_word, volume_set, notional, window, premium_sum, premium_volume, steps
+    )
+
+
+@external
+@view
+def cap_code(terms_word: uint256, liquidator: address) -> uint256:
+    """
+    @notice Code of the cap on open interest that buffer terms give with the insurance capital there is now, see
+            contracts/_lib/cap_code.vy. Never reverts.
+    """
+    return buffer_cap._code_now(terms_word, liquidator)
 
 
 @external

@@ -56,7 +56,15 @@ def take(order: IClearinghouse.Take) -> IClearinghouse.Health:
     engines._assert_liquidator()
     assert order.account != order.taker, "trade: self trade"
     terms: market_terms.Terms = market_terms._terms(order.market)
-    deal: sides.Deal = sides._deal(order.market, order.size, order.account_price, terms)
+    deal: sides.Deal = sides._deal(
+        order.market,
+        ledger.market_interest[order.market],
+        order.size,
+        order.account_price,
+        terms.min_notional,
+        terms.max_class,
+    )
+    assert deal.clock >> 224 & ledger.WAITING == 0, "oracle: grace"
     assert sides._is_near(order.account_price, deal.mark, TAKE_BAND_PPM), "take: price outside band"
     notional: uint256 = deal.magnitude * deal.mark // fixed_point.WAD
     assert order.fee * fixed_point.PPM <= notional * TAKE_FEE_MAX_PPM, "take: fee too high"

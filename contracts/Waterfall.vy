@@ -212,6 +212,12 @@ def capacity(weights: uint256) -> uint256[4]:
 
 @external
 @view
+def capital() -> uint256:
+    return self._free_capital(JUNIOR_LAYER) + self._free_capital(SENIOR_LAYER)
+
+
+@external
+@view
 def exits_blocked() -> bool:
     return self._reserved[JUNIOR_LAYER] + self._reserved[SENIOR_LAYER] != 0
 
@@ -318,6 +324,17 @@ def _units_in(layer: uint256) -> uint256:
     @dev The layer's assets in claims at the redemption rate, rounded down.
     """
     return staticcall CUSTODY.to_units_down(staticcall self._vault(layer).totalAssets())
+
+
+@internal
+@view
+def _free_capital(layer: uint256) -> uint256:
+    """
+    @dev What of a layer nobody has reserved or asked back, in claims, rounded down.
+    """
+    vault: IInsuranceVault = self._vault(layer)
+    kept: uint256 = staticcall vault.totalAssets() - staticcall vault.offered_assets()
+    return self._less(staticcall CUSTODY.to_units_down(kept), self._reserved[layer])
 
 
 @internal

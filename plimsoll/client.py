@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from plimsoll import artifacts
+from plimsoll.backing import BufferTerms, Concentration
 from plimsoll.chain import Receipt, Rpc
 from plimsoll.contract import Contract, Event, Signer, all_events
 from plimsoll.deployment import DEPLOYMENTS, Deployment, load_deployment
 from plimsoll.errors import ConfigError
-from plimsoll.orders import Domain, Match, SignedOrder, settle_args
+from plimsoll.orders import Domain, Match, Order, SignedOrder, settle_args
+from plimsoll.preview import Fill, Preview, liquidation_price
+from plimsoll.scenario import RiskTerms
 
 _EVENT_SOURCES: Final = (
     "Clearinghouse",
@@ -119,7 +122,8 @@ class Client:
 
     def healths(self, accounts: Sequence[int]) -> list[dict[str, Any]]:
         """Margin states of many accounts, all of one block, in one round trip."""
-        return [dict(value) for value in self._read_many("health", [(a,) for a in accounts])]
+        calls = [(account,) for account in accounts]
+        return [dict(value) for value in self.read_many(self.clearinghouse, "health", calls)]
 
     def leg(self, account: int, market: int) -> dict[str, Any]:
         """One position, see `IClearinghouse.Leg`."""
@@ -127,7 +131,7 @@ class Client:
 
     def legs(self, places: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
         """Positions of many (account, market), all of one block, in one round trip."""
-        return [dict(value) for value in self._read_many("leg", places)]
+        return [dict(value) for value in self.read_many(self.clearinghouse, "leg", places)]
 
     def mark(self, market: int) -> tuple[int, bool]:
         """The mark (wad) a transaction would use now, and whether there is one."""
@@ -138,6 +142,34 @@ class Client:
         """Average of the mark, stress and holds, see `IClearinghouse.Risk`."""
         return dict(self.clearinghouse.read("risk", market))
 
+    def clock_stop(self, market: int) -> tuple[int, int, bool]:
+        """The last stop of auction clocks there, and whether positions can be resolved now.
+
+        From and until in unix seconds; until is now while there is no price.
+        """
+        since, until, is_open = self.clearinghouse.read("clock_stop", market)
+        return since, until, is_open
+
+    def buffer_terms(self, market: int) -> BufferTerms:
+        """How far insurance capital backs the market's open interest; all zero: not at all."""
+        return BufferTerms(**self.clearinghouse.read("buffer_terms", market))
+
+    def buffer_cap(self, market: int) -> int:
+        """Most that either side may be worth at mark (wad) by that; 2**256 - 1 without terms."""
+        return int(self.clearinghouse.read("buffer_cap", market))
+
+    def buffers(self, market: int) -> dict[str, Any]:
+        """Capital in front of the winners, and how full the market is, see `ILens.Buffers`."""
+        return dict(self.lens.read("buffers", market))
+
+    def concentration(self, market: int) -> Concentration:
+        """Extra margin of positions that are large in the market; all zero: none."""
+        return Concentration(**self.clearinghouse.read("concentration", market))
+
+    def capital(self) -> int:
+        """Insurance capital that nobody has reserved or asked back (wad)."""
+        return int(self.waterfall.read("capital"))
+
     def take_terms(self, account: int, market: int) -> dict[str, Any]:
         """What a take would get now, see `ILiquidator.TakeTerms`."""
         return dict(self.liquidator.read("take_terms", account, market))
@@ -146,15 +178,39 @@ class Client:
         """Everything a reconciliation needs, see `ILens.Books`."""
         return dict(self.lens.read("books"))
 
-    def _read_many(self, function: str, calls: Sequence[Sequence[Any]]) -> list[Any]:
+    def preview(self, fill: Fill, *, block: int | str = "latest") -> Preview:
+        """What settling a fill in a block would do; nothing is sent, nobody has to have signed."""
+        return Preview.of(fill, self.lens.read("preview", fill.as_tuple(), block=block))
+
+    def preview_orders(
+        self, maker: Order, taker: Order, size: int, *, block: int | str = "latest"
+    ) -> Preview:
+        """What a match of two orders would do; ContractReverted if they do not fit each other.
+
+        Their expiry, triggers and matchers are not looked at, nor what was filled of them.
+        """
+        orders = maker.as_tuple(), taker.as_tuple()
+        return self.preview(Fill.of(self.lens.read("fill_of", *orders, size)), block=block)
+
+    def liquidation_price(self, account: int, market: int) -> int | None:
+        """The mark (wad) of one market at which an account may be liquidated; None: no mark.
+
+        Everything else stays as it is now; see `ILens.liquidation_price`.
+        """
+        return liquidation_price(self.lens.read("liquidation_price", account, market))
+
+    def read_many(
+        self, contract: Contract, function: str, calls: Sequence[Sequence[Any]]
+    ) -> list[Any]:
+        """One view for many lists of arguments, all of one block, in one round trip."""
         block = hex(self.rpc.block_number())
         requests = [
             (
                 "eth_call",
                 [
                     {
-                        "to": self.clearinghouse.address,
-                        "data": "0x" + self.clearinghouse.encode(function, *args).hex(),
+                        "to": contract.address,
+                        "data": "0x" + contract.encode(function, *args).hex(),
                     },
                     block,
                 ],
@@ -162,7 +218,7 @@ class Client:
             for args in calls
         ]
         return [
-            self.clearinghouse.decode_result(function, bytes.fromhex(raw[2:]))
+            contract.decode_result(function, bytes.fromhex(raw[2:]))
             for raw in self.rpc.batch(requests)
         ]
 
@@ -189,3 +245,23 @@ class Client:
     def poke(self, signer: Signer, market: int) -> Receipt:
         """Refresh a market's mark."""
         return self.clearinghouse.write(signer, "poke", market)
+
+    def sync(self, signer: Signer, account: int, market: int) -> Receipt:
+        """Write accrued funding and re-matching back; in a settled market turn it into cash."""
+        return self.clearinghouse.write(signer, "sync", account, market)
+
+    def settle_market(self, signer: Signer, market: int) -> Receipt:
+        """Wind a market down: the owner, or anybody after three days without a price."""
+        return self.clearinghouse.write(signer, "settle_market", market)
+
+    def set_risk_terms(self, signer: Signer, market: int, terms: RiskTerms) -> Receipt:
+        """How a market averages its mark, raises margins and holds gains; the owner only."""
+        return self.clearinghouse.write(signer, "set_risk_terms", market, terms.values())
+
+    def set_buffer_terms(self, signer: Signer, market: int, terms: BufferTerms) -> Receipt:
+        """What part of the capital backs a market, and how far; the owner only."""
+        return self.clearinghouse.write(signer, "set_buffer_terms", market, terms.values())
+
+    def set_concentration(self, signer: Signer, market: int, terms: Concentration) -> Receipt:
+        """Extra initial margin of large positions; the owner only."""
+        return self.clearinghouse.write(signer, "set_concentration", market, terms.values())

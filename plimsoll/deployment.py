@@ -80,6 +80,7 @@ class Plan:
     proposer: str
     token: str | None = None
     auction: AuctionTerms | None = None
+    sequencer: str | None = None  # the uptime feed of a rollup's sequencer
 
 
 @dataclass(frozen=True)
@@ -300,7 +301,7 @@ def deploy(rpc: Rpc, run: Runner, plan: Plan) -> Deployment:
     feeds = _deploy_feeds(run, plan)
 
     timelock = run.deploy("Timelock", plan.proposer)
-    oracle = run.deploy("PriceOracle")
+    oracle = run.deploy("PriceOracle", plan.sequencer or NO_SEQUENCER)
     engines = [run.deploy(name) for name in ("TradeEngine", "TakeEngine", "AdlEngine")]
     engines.append(run.deploy("RegistryEngine", oracle))
     clearinghouse = run.deploy("Clearinghouse", oracle, *engines)
@@ -337,6 +338,11 @@ def deploy(rpc: Rpc, run: Runner, plan: Plan) -> Deployment:
         risk = listing.terms.risk
         if risk is not None:
             run.call("Clearinghouse", "set_risk_terms", listing.terms.id, risk.values())
+        buffer, concentration = listing.terms.buffer, listing.terms.concentration
+        if buffer is not None:
+            run.call("Clearinghouse", "set_buffer_terms", listing.terms.id, buffer.values())
+        if concentration is not None:
+            run.call("Clearinghouse", "set_concentration", listing.terms.id, concentration.values())
         run.call_token(token, "approve", custody, one)
         run.call("Custody", "deposit", account_id(clearinghouse), one)
     if plan.auction is not None:
@@ -357,6 +363,7 @@ def deploy(rpc: Rpc, run: Runner, plan: Plan) -> Deployment:
     )
 
 
+NO_SEQUENCER: Final = to_checksum_address("0x" + 40 * "0")
 OWNED: Final = (
     "PriceOracle",
     "Clearinghouse",

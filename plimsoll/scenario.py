@@ -11,16 +11,26 @@ import json
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from plimsoll.backing import (
+    BufferTerms,
+    Concentration,
+    check_shares,
+    read_buffer,
+    read_concentration,
+)
 from plimsoll.errors import ConfigError
+from plimsoll.outages import Outage, WindDown, problems, read_outages, read_wind_down, unix
 from plimsoll.units import PPM, WAD, div_down, div_up, to_ppm, to_wad
 
 LEVERAGE_CLASSES: Final = (1, 2, 5, 10, 20)
 
-Phase = Literal["open", "fall", "rise"]
+Phase = Literal["open", "fall", "rise", "after"]
+"""`after`: days later, when the story of the fall has ended."""
+
+_PARTS: Final[dict[Phase, int]] = {"open": 0, "fall": 1, "rise": 1, "after": 2}
 
 # --- what the file says ------------------------------------------------------------------
 
@@ -101,6 +111,10 @@ class MarketTerms:
     feed_spread_ppm: int
     risk: RiskTerms | None = None
     """Without them a market has no averages, no stress and no holds."""
+    buffer: BufferTerms | None = None
+    """Without them insurance capital does not bound open interest."""
+    concentration: Concentration | None = None
+    """Without it no position needs extra margin for its size beside the market."""
 
     def config(self) -> tuple[Any, ...]:
         """The clearinghouse's `MarketConfig`, field by field."""
@@ -226,6 +240,8 @@ class Scenario:
     liquidators: tuple[LiquidatorPlan, ...]
     insurance: InsurancePlan
     auction: AuctionTerms
+    outages: tuple[Outage, ...] = ()
+    wind_down: WindDown | None = None
 
     def market(self, name: str) -> MarketTerms:
         """The market of this name."""
@@ -267,7 +283,9 @@ def load_scenario(path: Path) -> Scenario:
 
 def load_markets(entries: Sequence[Mapping[str, Any]]) -> tuple[MarketTerms, ...]:
     """Market terms from their JSON form; ids follow the order, from 1."""
-    return tuple(_market(number, entry) for number, entry in enumerate(entries, start=1))
+    markets = tuple(_market(number, entry) for number, entry in enumerate(entries, start=1))
+    check_shares(market.buffer for market in markets)
+    return markets
 
 
 def _scenario(data: Mapping[str, Any]) -> Scenario:
@@ -285,7 +303,7 @@ def _scenario(data: Mapping[str, Any]) -> Scenario:
         adl_price={market.name: to_wad(published["adl_price"][market.name]) for market in markets},
         markets=markets,
         path=tuple(
-            Step(_unix(entry["time"]), entry["phase"], tuple(map(to_wad, entry["prices"])))
+            Step(unix(entry["time"]), _phase(entry["phase"]), tuple(map(to_wad, entry["prices"])))
             for entry in data["path"]
         ),
         winners=int(population["winners"]),
@@ -323,6 +341,8 @@ def _scenario(data: Mapping[str, Any]) -> Scenario:
             fee_ppm=to_ppm(data["auction"]["fee"]),
             insurance_concession_ppm=to_ppm(data["auction"]["insurance_concession"]),
         ),
+        outages=read_outages(data.get("outages", ())),
+        wind_down=read_wind_down(data.get("wind_down")),
     )
 
 
@@ -358,6 +378,8 @@ def _market(number: int, entry: Mapping[str, Any]) -> MarketTerms:
         feed_decimals=int(entry.get("feed_decimals", 8)),
         feed_spread_ppm=to_ppm(entry.get("feed_spread", "0")),
         risk=_risk(entry["risk"]),
+        buffer=read_buffer(entry.get("buffer")),
+        concentration=read_concentration(entry.get("concentration")),
     )
 
 
@@ -377,18 +399,23 @@ def _range(entry: Sequence[str]) -> tuple[int, int]:
     return to_ppm(low), to_ppm(high)
 
 
-def _unix(text: str) -> int:
-    return int(datetime.fromisoformat(text).astimezone(UTC).timestamp())
+def _phase(text: str) -> Phase:
+    if text not in _PARTS:
+        raise ValueError(f"phase {text!r}: open, fall, rise or after")
+    return text
 
 
 def _check(scenario: Scenario, path: Path) -> None:
     """Refuse what would only fail later, in the middle of a replay."""
     distributions = [scenario.leverage, scenario.notional, *scenario.entry.values()]
     times = [step.time for step in scenario.path]
-    problems = {
+    phases = [step.phase for step in scenario.path]
+    inconsistent = {
         "the path needs an opening step and a falling one": not {"open", "fall"}
         <= {step.phase for step in scenario.path},
         "times on the path must ascend": times != sorted(set(times)),
+        "phases on the path must follow each other: open, fall or rise, after": phases
+        != sorted(phases, key=_PARTS.__getitem__),
         "each step needs one price per market": any(
             len(step.prices) != len(scenario.markets) for step in scenario.path
         ),
@@ -403,6 +430,14 @@ def _check(scenario: Scenario, path: Path) -> None:
         "there must be at least one winner and one holder": min(scenario.winners, scenario.holders)
         < 1,
     }
-    for problem, found in problems.items():
-        if found:
-            raise ConfigError(f"{path}: {problem}", next_step="correct the file")
+    found = [problem for problem, there in inconsistent.items() if there]
+    if not found:
+        found += problems(
+            scenario.outages,
+            scenario.wind_down,
+            {market.name: market.feeds for market in scenario.markets},
+            next(step.time for step in scenario.path if step.phase == "fall"),
+            scenario.path[-1].time,
+        )
+    if found:
+        raise ConfigError(f"{path}: {found[0]}", next_step="correct the file")

@@ -8,8 +8,9 @@ from typing import Any
 
 from plimsoll import artifacts
 from plimsoll.accounts import account_id
+from plimsoll.backing import NO_BUFFER, NO_CONCENTRATION
 from plimsoll.chain import Rpc
-from plimsoll.deployment import NOBODY, OWNED, Deployment, Plan
+from plimsoll.deployment import NO_SEQUENCER, NOBODY, OWNED, Deployment, Plan
 from plimsoll.scenario import RiskTerms
 from plimsoll.units import WAD
 
@@ -128,6 +129,14 @@ def _market_links(rpc: Rpc, deployment: Deployment, plan: Plan) -> list[Link]:
     links = []
     clearinghouse = deployment.contract(rpc, "Clearinghouse")
     oracle = deployment.contract(rpc, "PriceOracle")
+    links.append(
+        Link(
+            "PriceOracle",
+            "sequencer",
+            plan.sequencer or NO_SEQUENCER,
+            str(oracle.read("SEQUENCER")),
+        )
+    )
     for listing in plan.listings:
         terms = listing.terms
         stored = _flat(clearinghouse.read("market_config", terms.id))
@@ -135,6 +144,14 @@ def _market_links(rpc: Rpc, deployment: Deployment, plan: Plan) -> list[Link]:
         wanted = terms.risk.values() if terms.risk is not None else (0,) * len(fields(RiskTerms))
         risk_terms = _flat(clearinghouse.read("risk_terms", terms.id))
         links.append(Link(terms.name, "risk terms", str(_flat(wanted)), str(risk_terms)))
+        backing = {
+            "buffer_terms": (terms.buffer or NO_BUFFER).values(),
+            "concentration": (terms.concentration or NO_CONCENTRATION).values(),
+        }
+        for view, values in backing.items():
+            stored = _flat(clearinghouse.read(view, terms.id))
+            what = view.replace("_", " ")
+            links.append(Link(terms.name, what, str(_flat(values)), str(stored)))
         sources = [source.address for source in listing.sources] or deployment.feeds[terms.name]
         found = [feed["source"] for feed in oracle.read("feeds", terms.id)]
         links.append(Link(terms.name, "feeds", " ".join(sources), " ".join(found)))

@@ -6,7 +6,7 @@ On a local chain everything has a default:
     brownie run deploy
 
 Elsewhere name the key's environment variable, the token, the feeds and who may propose to
-the timelock, and look at a dry run first:
+the timelock, on a rollup also the uptime feed of its sequencer, and look at a dry run first:
 
     python -m scripts.deploy --rpc https://… --key-env DEPLOYER_KEY --token 0x… \
         --feeds feeds.json --proposer 0x… --dry-run
@@ -18,6 +18,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from eth_utils.address import is_address, to_checksum_address
@@ -57,6 +58,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--key-env", metavar="NAME", help="environment variable with the key")
     parser.add_argument("--token", metavar="ADDRESS", help="settlement token, at most 18 decimals")
     parser.add_argument("--feeds", metavar="FILE", type=Path, help="markets and their feeds, JSON")
+    parser.add_argument(
+        "--sequencer", metavar="ADDRESS", help="uptime feed of the rollup's sequencer"
+    )
     parser.add_argument("--proposer", metavar="ADDRESS", help="who may propose to the timelock")
     parser.add_argument("--out", metavar="FOLDER", type=Path, default=DEPLOYMENTS)
     parser.add_argument("--dry-run", action="store_true", help="check and print, send nothing")
@@ -82,16 +86,20 @@ def choose_key(rpc: Rpc, name: str | None) -> KeySigner:
 
 
 def local_listings(scenario: Scenario) -> tuple[Listing, ...]:
-    """The scenario's markets with test feeds at its first prices."""
+    """The scenario's markets with test feeds at its first prices.
+
+    Without buffer terms: the vaults are empty, so nothing at all could be opened.
+    """
     first = scenario.path[0].prices
     return tuple(
-        Listing(terms, price=price) for terms, price in zip(scenario.markets, first, strict=True)
+        Listing(replace(terms, buffer=None), price=price)
+        for terms, price in zip(scenario.markets, first, strict=True)
     )
 
 
 def choose_plan(rpc: Rpc, args: argparse.Namespace, deployer: str) -> Plan:
     """What the arguments ask for."""
-    for option in ("token", "proposer"):
+    for option in ("token", "proposer", "sequencer"):
         value = getattr(args, option)
         if value is not None and not is_address(value):
             raise InputError(
@@ -111,6 +119,7 @@ def choose_plan(rpc: Rpc, args: argparse.Namespace, deployer: str) -> Plan:
         listings=listings,
         proposer=to_checksum_address(args.proposer or deployer),
         token=None if args.token is None else to_checksum_address(args.token),
+        sequencer=None if args.sequencer is None else to_checksum_address(args.sequencer),
     )
 
 

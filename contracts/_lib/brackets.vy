@@ -6,7 +6,7 @@
         which is the same as `N * r_k - deduction_k` with deductions chosen so that the function is
         continuous; it is convex because the rates ascend. The sum form needs no stored deductions.
         Three brackets share one word: bracket k at bits 80*k: threshold 48 bits (whole quote units), initial
-        rate 16 bits and maintenance rate 16 bits in units of 10 ppm.
+        rate 16 bits and maintenance rate 16 bits in units of 10 ppm. The 16 bits above them are not theirs.
 """
 
 from contracts._lib import fixed_point

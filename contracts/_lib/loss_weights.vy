@@ -15,6 +15,8 @@ _FIELD_MASK: constant(uint256) = 2**25 - 1
 _MARKET_MASK: constant(uint256) = 2**8 - 1
 _SHORT_BIT: constant(uint256) = 2**8
 _SHARE_OFFSET: constant(uint256) = 9
+# Of notional: stands for the margin of a leg that needs none any more.
+_SETTLED_PART: constant(uint256) = 20
 
 
 # One leg's part in the account's loss.
@@ -44,6 +46,16 @@ def _with_margins(
         for i: uint256 in range(len(legs), bound=FIELDS):
             spread[i].loss += (mm - lost) * margins[i] // mm
     return spread
+
+
+@internal
+@pure
+def _margin(mm: uint256, notional: uint256) -> uint256:
+    """
+    @dev What a leg counts for in `_with_margins`. In a settled market it needs no maintenance margin, and what an account has
+         lost there after it took its profits out would be explained by nothing.
+    """
+    return mm if mm != 0 else notional // _SETTLED_PART
 
 
 @internal
@@ -98,3 +110,21 @@ def _is_short(weights: uint256, index: uint256) -> bool:
     @dev Whether the account was short in the market of field `index`.
     """
     return (weights >> (index * _FIELD_BITS)) & _SHORT_BIT != 0
+
+
+@internal
+@pure
+def _kept(weights: uint256, markets: uint256) -> uint256:
+    """
+    @dev The fields whose market is in the bitmap, in the same proportions; 0 if there is none.
+    """
+    kept: DynArray[LegLoss, 10] = []
+    for i: uint256 in range(FIELDS):
+        market: uint256 = 0
+        share: uint256 = 0
+        market, share = self._field(weights, i)
+        if market == 0:
+            break
+        if markets >> market & 1 == 1:
+            kept.append(LegLoss(market=market, short=self._is_short(weights, i), loss=share))
+    return self._pack(kept)

@@ -112,7 +112,7 @@ def _raised_up(amount: uint256, above_one: uint256, unit: uint256) -> uint256:
     """
     @dev amount * s, rounded up, with s - 1 in parts of `unit`.
     """
-    # a margin is at most a notional, which is a quotient by 1e18; s has 33 bits
+    # a margin is at most twice a notional, which is a quotient by 1e18; s has 33 bits
     raised: uint256 = unsafe_mul(amount, unsafe_add(unit, above_one))
     return unsafe_div(unsafe_add(raised, unsafe_sub(unit, 1)), unit)
 

@@ -25,6 +25,7 @@ from contracts._modules import adl_index
 from contracts._modules import resolve_job
 from contracts._modules import ledger
 from contracts._modules import market_terms
+from contracts._modules import outages
 from contracts._modules import portfolio
 from interfaces import IClearinghouse
 
@@ -285,11 +286,11 @@ def _freeze_others(account: uint256, owner: ledger.Account, listed: uint256):
 @internal
 def _freeze_leg(account: uint256, market: uint256, winners_long: bool, uncovered: uint256):
     """
-    @dev Adds one leg to the job. Without a price nobody is charged or re-matched in a market: its leg stays, and
-         what its winners would have paid is not shifted to others.
+    @dev Adds one leg to the job. Without a price, or in a grace, nobody is charged or re-matched in a market: its leg
+         stays, and what its winners would have paid is not shifted to others.
     """
     state: ledger.Market = ledger._fresh_market(market)
-    if state.status & ledger.PRICED == 0:
+    if not outages._is_open(state.status, ledger.outage_words[market]):
         return
     state.status |= ledger.FUNDING_FROZEN
     ledger._store_clock(market, state)
@@ -331,7 +332,11 @@ def _step(max_buckets: uint256) -> bool:
         phase: uint256 = resolve_job.job.phase
         finished: bool = True
         if phase == REMATCH:
-            if ledger._position(account, leg.market).shares != 0:
+            state: ledger.Market = ledger._market(leg.market)
+            if state.status & ledger.SETTLED != 0:
+                # needs nobody to take it over, and those who won stay to be charged for the next
+                portfolio._convert(account, leg.market, state)
+            elif ledger._position(account, leg.market).shares != 0:
                 budget -= self._rematch_leg(
                     account, leg.market, max_value(uint256), leg.mark, leg.mark, budget
                 )[1]

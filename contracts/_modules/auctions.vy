@@ -5,8 +5,12 @@
        clock offset in seconds 24, end time of the last auction 40, reserving 1. The clock shows
        offset + (now - start). A restart within the hour takes over what the clock showed, so
        that ending an auction by a wei of margin and falling back does not buy a new one.
+
+       Each leg has a clock of its own: it shows less by as many seconds as its market's last stop, an outage with its
+       grace, lies within the auction. Only the last stop: an earlier one in the same auction counts as time after all.
 """
 
+from contracts._modules import neighbours
 from interfaces import ILiquidator
 
 
@@ -41,6 +45,7 @@ _MASK_32: constant(uint256) = 2**32 - 1
 # state
 _records: HashMap[uint256, uint256]
 _weights: HashMap[uint256, uint256]
+_charged_next: HashMap[uint256, uint256]  # weights of the markets not resolved yet; 0: all
 _packed_params: uint256  # six fields of 32 bits, in the order of ILiquidator.Params
 
 
@@ -90,9 +95,9 @@ def _save(account: uint256, record: Record):
 
 
 @internal
-def _close(account: uint256, record: Record):
+def _close(account: uint256, record: Record, stopped: uint256):
     """
-    @dev Forgets everything but what the clock showed and when.
+    @dev Forgets everything but when, and what the clock showed less what it stood still.
     """
     self._save(
         account,
@@ -101,21 +106,43 @@ def _close(account: uint256, record: Record):
             start_block=0,
             place=0,
             urgent_place=0,
-            offset=self._elapsed(record),
+            offset=self._elapsed(record) - stopped,
             ended=block.timestamp,
             reserving=False,
         ),
     )
     self._weights[account] = 0
+    self._charged_next[account] = 0
+
+
+@internal
+@view
+def _to_charge(account: uint256) -> uint256:
+    """
+    @dev How the loss is split over the winners that have not been charged for it.
+    """
+    left: uint256 = self._charged_next[account]
+    return left if left != 0 else self._weights[account]
 
 
 @internal
 @view
 def _elapsed(record: Record) -> uint256:
     """
-    @dev Seconds on the auction clock now.
+    @dev Seconds on the auction clock now, stops included.
     """
     return record.offset + block.timestamp - record.started
+
+
+@internal
+@view
+def _stopped(record: Record, stop: neighbours.Stop) -> uint256:
+    """
+    @dev Seconds that a leg's clock stood still: what the stop has in common with the auction so far.
+    """
+    since: uint256 = max(record.started, stop.since)
+    until: uint256 = min(block.timestamp, stop.until)
+    return until - since if until > since else 0
 
 
 @internal
@@ -131,13 +158,13 @@ def _resumed_offset(record: Record) -> uint256:
 
 @internal
 @view
-def _has_run_out(record: Record, params: ILiquidator.Params) -> bool:
+def _has_run_out(record: Record, stopped: uint256, params: ILiquidator.Params) -> bool:
     """
-    @dev Past T on the clock, and past a quarter of T since the start itself.
+    @dev Past T on a clock that stood still for so many seconds, and past a quarter of T since the start itself.
     """
     return (
-        self._elapsed(record) >= params.duration
-        and block.timestamp - record.started >= params.duration // _RESUMED_DIVISOR
+        self._elapsed(record) - stopped >= params.duration
+        and block.timestamp - record.started - stopped >= params.duration // _RESUMED_DIVISOR
     )
 
 

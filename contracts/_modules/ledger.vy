@@ -17,6 +17,7 @@
         market     pulse: funding index int128 | mark 96 | funding rate int32 (ppb per hour)
                    interest: long 100 | short 100 | trading fees 56 (micro quote units)
                    clock: block 40 | time 40 | premium volume 72 | premium sum int72 | status 32
+                   brackets: see contracts/_lib/brackets.vy | code of the buffer cap 16, see buffer_cap.vy
 """
 
 from contracts._lib import bits
@@ -77,7 +78,7 @@ SHORTS_LOCKED: constant(uint256) = 4
 LOCKS: constant(uint256) = LONGS_LOCKED | SHORTS_LOCKED
 FUNDING_FROZEN: constant(uint256) = 8  # a frozen resolve is under way in this market
 STIRRED: constant(uint256) = 16  # the risk word matters for margins, see market_risk.vy
-WAITING: constant(uint256) = 32  # grace after an outage: nobody takes or resolves here, see outages.vy
+WAITING: constant(uint256) = 32  # grace after an outage, see outages.vy
 CAPPED: constant(uint256) = 64  # insurance capital backs the open interest, see buffer_cap.vy
 SETTLED: constant(uint256) = 128  # wound down: the mark is final
 
@@ -466,6 +467,16 @@ def _interest(market: uint256) -> (uint256, uint256):
     """
     word: uint256 = self.market_interest[market]
     return word & (2**100 - 1), word >> 100 & (2**100 - 1)
+
+
+@internal
+@pure
+def _larger_side_down(interest: uint256, mark: uint256) -> uint256:
+    """
+    @dev What the larger side of an open interest word is worth at a mark (wad, rounded down): 100 and 96 bits.
+    """
+    larger: uint256 = max(interest & INTEREST, interest >> 100 & INTEREST)
+    return unsafe_div(unsafe_mul(larger, mark), fixed_point.WAD)
 
 
 @internal

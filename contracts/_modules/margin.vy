@@ -3,10 +3,11 @@
 @title Equity and margin of accounts
 @notice E = cash + sum over markets of (size * mark + accrued). For opening and withdrawing a leg counts at the worse
         of mark and its average, and gains against entry that are held, or have no price, count as zero. Without a
-        price it counts at its last good mark.
+        price it counts at its last good mark, and needs STALE_ADDON_PPM more initial margin.
 """
 
 from contracts._lib import brackets
+from contracts._lib import concentration
 from contracts._lib import entry_tick
 from contracts._lib import fixed_point
 from contracts._lib import stress
@@ -20,6 +21,9 @@ uses: ledger
 uses: market_terms
 uses: risks
 uses: adl_index
+
+# what a leg without a price must have beside its initial margin to open or withdraw: 5 % of its notional
+STALE_ADDON_PPM: constant(uint256) = 50_000
 
 
 @internal
@@ -40,9 +44,21 @@ def _leg(
     mm: uint256 = 0
     class_now: uint256 = 0
     brackets_word: uint256 = ledger.market_brackets[market]
+    at_risk: uint256 = notional
+    if state.status & ledger.SETTLED != 0:
+        # nothing can be lost at a final mark
+        at_risk = 0
+        brackets_word = 0
     im, mm, class_now = market_terms._margins(
-        brackets_word, notional, position.choice, terms.max_class
+        brackets_word, at_risk, position.choice, terms.max_class
     )
+    concentrated: uint256 = concentration._of_status(state.status)
+    if concentrated != 0:
+        larger: uint256 = ledger._larger_side_down(ledger.market_interest[market], state.mark)
+        im += concentration._extra_up(concentrated, notional, larger)
+    im = stress._raised_up(im, risk.im_stress_ppm, stress.PPM)
+    if state.status & (ledger.PRICED | ledger.SETTLED) == 0:
+        im += fixed_point._mul_div_up(notional, STALE_ADDON_PPM, fixed_point.PPM)
     return IClearinghouse.Leg(
         size=size,
         entry=entry_tick._decode(member.entry_code) if member.size != 0 else 0,
@@ -51,7 +67,7 @@ def _leg(
         priced=state.status & ledger.PRICED != 0,
         notional=notional,
         mm=stress._raised_up(mm, risk.mm_stress_ppb, stress.PPB),
-        im=stress._raised_up(im, risk.im_stress_ppm, stress.PPM),
+        im=im,
         # down: a rate above the true one would end every slice short of what it is to restore
         mm_rate_ppm=stress._raised_down(
             brackets._marginal_mm_ppm(brackets_word, notional), risk.mm_stress_ppb, stress.PPB

@@ -18,6 +18,7 @@
 from contracts._lib import bits
 from contracts._lib import stress
 from contracts._modules import ledger
+from contracts._modules import outages
 from interfaces import IClearinghouse
 
 uses: ledger
@@ -109,6 +110,7 @@ def _store_terms(market: uint256, terms: IClearinghouse.RiskTerms):
     @dev Checks the hard bounds and packs. Averages start from the mark as it stands when there are terms first.
     """
     assert ledger.market_terms[market] != 0, "market: unknown"
+    assert ledger.market_clock[market] >> 224 & ledger.SETTLED == 0, "market: settled"
     assert terms.ema_seconds >= 60 and terms.ema_seconds <= 86_400, "risk: bad ema time"
     assert (
         terms.volatility_seconds >= 300 and terms.volatility_seconds <= 604_800
@@ -138,10 +140,15 @@ def _store_terms(market: uint256, terms: IClearinghouse.RiskTerms):
 @internal
 @view
 def _after_change(
-    word: uint256, terms: IClearinghouse.RiskTerms, old_mark: uint256, new_mark: uint256
+    word: uint256,
+    terms: IClearinghouse.RiskTerms,
+    old_mark: uint256,
+    new_mark: uint256,
+    least_hold: uint256,
 ) -> (State, uint256):
     """
-    @dev The risk state after a change of the mark now, and the side that it holds (0: none).
+    @dev The risk state after a change of the mark now, and the side that it holds (0: none), for the hold's time
+         from `least_hold` (a timestamp) on if that is later.
     """
     state: State = self._unpacked(word)
     elapsed: uint256 = block.timestamp - state.changed_at
@@ -170,19 +177,24 @@ def _after_change(
     if convert(abs(state.news_ppb), uint256) > terms.jump_ppm * (stress.PPB // stress.PPM):
         side = LONGS if state.news_ppb > 0 else SHORTS
         state.news_ppb = 0
-        state = self._with_hold(state, side, terms)
+        state = self._with_hold(state, side, terms, least_hold)
     return state, side
 
 
 @internal
 @view
-def _with_hold(state: State, side: uint256, terms: IClearinghouse.RiskTerms) -> State:
+def _with_hold(
+    state: State, side: uint256, terms: IClearinghouse.RiskTerms, least_hold: uint256
+) -> State:
     """
-    @dev Holds a side from now on, beside those that are held still; the later end counts for both.
+    @dev Holds a side from now on, beside those that are held still; the latest end counts for both. The hold's time
+         begins when accounts can be resolved: not before `least_hold` (a timestamp).
     """
     changed: State = state
     changed.held |= side
-    changed.hold_until = max(state.hold_until, block.timestamp + terms.hold_seconds)
+    changed.hold_until = max(
+        state.hold_until, max(block.timestamp, least_hold) + terms.hold_seconds
+    )
     return changed
 
 
@@ -202,15 +214,22 @@ def _is_stirred(state: State) -> bool:
 @internal
 def _hold(market: uint256, long: bool):
     """
-    @dev Holds one side from now on. Nothing to do in a market without risk terms.
+    @dev Holds one side from now on, while nobody can be resolved to the end of the grace at least. Nothing to do in a
+         market without risk terms, nor in a settled one, whose gains count as zero until they are cash.
     """
     terms_word: uint256 = ledger.risk_terms[market]
-    if terms_word == 0:
+    status: uint256 = ledger.market_clock[market] >> 224
+    if terms_word == 0 or status & ledger.SETTLED != 0:
         return
+    least_hold: uint256 = 0
+    if status & ledger.WAITING != 0:
+        least_hold = outages._grace_until(ledger.outage_words[market])
     word: uint256 = ledger.risk_words[market]
     state: State = self._unpacked(word)
     state.held = self._held(word)
-    state = self._with_hold(state, LONGS if long else SHORTS, self._unpacked_terms(terms_word))
+    state = self._with_hold(
+        state, LONGS if long else SHORTS, self._unpacked_terms(terms_word), least_hold
+    )
     ledger.risk_words[market] = self._packed(state)
     ledger.market_clock[market] |= ledger.STIRRED << 224
     self._log_hold(market, long, state.hold_until)

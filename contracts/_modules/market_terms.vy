@@ -58,6 +58,19 @@ def _terms(market: uint256) -> Terms:
 
 
 @internal
+@pure
+def _funding_terms(word: uint256) -> (int256, uint256, uint256):
+    """
+    @dev Base and cap of the funding rate (ppb per hour) and the fees of both sides together (ppm), of a terms word.
+    """
+    return (
+        bits._sign_extend(word >> 192, 224),
+        word >> 224,
+        (word >> 132 & (2**16 - 1)) + (word >> 148 & (2**16 - 1)),
+    )
+
+
+@internal
 def _store(market: uint256, config: IClearinghouse.MarketConfig, mark: uint256):
     """
     @dev Checks the hard bounds of a listing and packs a market's parameters.

@@ -9,6 +9,13 @@ from interfaces import IClearinghouse
 from interfaces import ICustody
 from interfaces import IWaterfall
 
+# The last time the clocks of auctions stood still in a market.
+struct Stop:
+    since: uint256  # timestamp; both 0: never
+    until: uint256  # timestamp, may be later than now
+    open: bool  # positions in the market can be resolved now
+
+
 # immutables
 CLEARINGHOUSE: public(immutable(IClearinghouse))
 WATERFALL: public(immutable(IWaterfall))
@@ -47,3 +54,24 @@ def _markets(account: uint256) -> DynArray[uint256, 10]:
     @dev Markets the account is registered in.
     """
     return staticcall CLEARINGHOUSE.markets_of(account)
+
+
+@internal
+@view
+def _stop(market: uint256) -> Stop:
+    """
+    @dev Where a market's clocks stand as of now.
+    """
+    stop: Stop = empty(Stop)
+    stop.since, stop.until, stop.open = staticcall CLEARINGHOUSE.clock_stop(market)
+    return stop
+
+
+@internal
+@view
+def _converts(market: uint256) -> bool:
+    """
+    @dev Whether positions of a market without a price become cash: it was settled, for its clocks run, and is not open.
+    """
+    stop: Stop = self._stop(market)
+    return not stop.open and stop.until < block.timestamp

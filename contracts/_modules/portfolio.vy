@@ -9,6 +9,7 @@ from contracts._lib import entry_tick
 from contracts._lib import fixed_point
 from contracts._modules import adl_index
 from contracts._modules import ledger
+from contracts._modules import outages
 from interfaces import IClearinghouse
 
 uses: ledger
@@ -207,3 +208,37 @@ def _sync(account: uint256, market: uint256, state: ledger.Market) -> bool:
     ledger._store_position(account, market, position)
     ledger._store_account(account, owner)
     return False
+
+
+@internal
+def _sync_or_convert(account: uint256, market: uint256) -> bool:
+    """
+    @dev Writes a position back or, where the market has been settled for an hour, turns it into cash. Returns whether that
+         was all; of a position that is far behind, the first epochs are written back.
+    """
+    state: ledger.Market = ledger._market(market)
+    settled: bool = state.status & ledger.SETTLED != 0
+    if settled and outages._converts(state.status, ledger.outage_words[market]):
+        position: ledger.Position = ledger._position(account, market)
+        if adl_index._member(market, position, state.funding_index).current:
+            self._convert(account, market, state)
+            return True
+    return self._sync(account, market, state)
+
+
+@internal
+def _convert(account: uint256, market: uint256, state: ledger.Market):
+    """
+    @dev Turns a position into cash at the final mark. All of a market's positions do so at one price, so what one
+         gains beyond its cash others lose, but for a wei each and the market's dust.
+    """
+    before: Before = self._before(account, market, state)
+    if before.position.shares == 0:
+        return
+    owner: ledger.Account = ledger._account(account)
+    worth: int256 = fixed_point._value_down(before.size, state.mark)
+    self._shrink(account, owner, market, state, before, 0, worth, 0)
+    if before.size != 0:
+        log IClearinghouse.PositionSettled(
+            account=account, market=market, size=before.size, price=state.mark
+        )

@@ -6,7 +6,6 @@
 from contracts._lib import bits
 from contracts._lib import premium_window
 from contracts._modules import ledger
-from contracts._modules import market_terms
 
 uses: ledger
 
@@ -16,16 +15,15 @@ def _record(
     market: uint256,
     clock: uint256,
     mark: uint256,
-    terms: market_terms.Terms,
+    base_ppb: int256,
+    cap_ppb: uint256,
     price: uint256,
     notional: uint256,
 ):
     """
     @dev Adds a fill (notional in wad at mark) to the running premium bucket in the market's clock word.
     """
-    premium: int256 = premium_window._clamped_premium(
-        price, mark, terms.funding_base_ppb, terms.funding_cap_ppb
-    )
+    premium: int256 = premium_window._clamped_premium(price, mark, base_ppb, cap_ppb)
     volume: uint256 = notional // ledger.MICRO
     assert unsafe_add(clock >> 80 & (2**72 - 1), volume) < 2**72, "funding: volume too large"
     # volume < 2**72 by now, and a premium is within one

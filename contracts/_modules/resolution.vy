@@ -10,6 +10,7 @@ from interfaces import IClearinghouse
 from interfaces import ILiquidator
 
 # modules
+from contracts._lib import loss_weights
 from contracts._lib import take_formula
 from contracts._modules import auctions
 from contracts._modules import neighbours
@@ -63,7 +64,7 @@ def _resolve(max_buckets: uint256) -> bool:
     extcall neighbours.CLEARINGHOUSE.adl_begin(
         account,
         reserved[0] + reserved[1] + reserved[2] + reserved[3],
-        auctions._weights[account],
+        auctions._to_charge(account),
     )
     return self._deleverage(account, max_buckets)
 
@@ -95,7 +96,7 @@ def _next_urgent() -> (uint256, bool, bool):
 def _next() -> (uint256, bool):
     """
     @dev First account by start time whose auction has run out and that can be worked on. Cured ones leave,
-         ones without a price go to the back; entries appended meanwhile wait for the next call.
+         ones without an open market go to the back; entries appended meanwhile wait for the next call.
     """
     place: uint256 = resolve_queue._pass_holes(resolve_queue.Lane.MAIN, MAX_HOLES)
     end: uint256 = resolve_queue._end(resolve_queue.Lane.MAIN)
@@ -111,17 +112,40 @@ def _next() -> (uint256, bool):
             continue
         skipped += 1
         record: auctions.Record = auctions._load(account)
-        if not auctions._has_run_out(record, params):
+        if self._still_runs(account, record, params):
             continue
         moved = True
         if not self._sync(account):
             return 0, True
+        # a leg that was closed behind its back is gone now, and its clock with it
+        if self._still_runs(account, record, params):
+            continue
         if self._retest(account):
             continue
         if retest._can_resolve(account):
             return account, True
         self._requeue(account)
     return 0, moved
+
+
+@internal
+@view
+def _still_runs(account: uint256, record: auctions.Record, params: ILiquidator.Params) -> bool:
+    """
+    @dev Whether an auction has to go on: in each open market of the account by the clock of that leg. Without an open
+         market nothing stands still for it.
+    """
+    if not auctions._has_run_out(record, 0, params):
+        return True
+    waits: bool = False
+    markets: DynArray[uint256, 10] = neighbours._markets(account)
+    for market: uint256 in markets:
+        stop: neighbours.Stop = neighbours._stop(market)
+        if stop.open:
+            if auctions._has_run_out(record, auctions._stopped(record, stop), params):
+                return False
+            waits = True
+    return waits
 
 
 @internal
@@ -161,9 +185,10 @@ def _requeue(account: uint256):
 @internal
 def _rematch(account: uint256, max_buckets: uint256) -> bool:
     """
-    @dev Solvent, auction run out: re-matches leg by leg what restores kappa * MM, at mark worsened by half of what the
-         account can pay.
+    @dev Solvent, auction run out: re-matches leg by leg, where the leg's own clock has run out, what restores kappa * MM, at
+         mark worsened by half of what the account can pay.
     """
+    record: auctions.Record = auctions._load(account)
     params: ILiquidator.Params = auctions._params()
     progress: bool = False
     markets: DynArray[uint256, 10] = neighbours._markets(account)
@@ -173,6 +198,10 @@ def _rematch(account: uint256, max_buckets: uint256) -> bool:
             break
         leg: IClearinghouse.Leg = neighbours._leg(account, market)
         if not leg.priced or leg.size == 0:
+            continue
+        stop: neighbours.Stop = neighbours._stop(market)
+        stopped: uint256 = auctions._stopped(record, stop)
+        if not stop.open or not auctions._has_run_out(record, stopped, params):
             continue
         share_ppm: uint256 = take_formula._margin_share_ppm(
             health.equity, health.mm, leg.mm, leg.notional
@@ -202,7 +231,7 @@ def _rematch(account: uint256, max_buckets: uint256) -> bool:
 @internal
 def _refreeze(account: uint256):
     """
-    @dev Freezes what is left anew after ten minutes, unless a haircut is half done or it cannot be priced.
+    @dev Freezes what is left anew after ten minutes, unless a haircut is half done or no market of it is open.
     """
     job: IClearinghouse.AdlJob = staticcall neighbours.CLEARINGHOUSE.adl_job()
     if block.timestamp < job.started + REFREEZE_AFTER or job.phase == PHASE_HAIRCUT:
@@ -211,22 +240,35 @@ def _refreeze(account: uint256):
     if health.equity >= 0 or not retest._can_resolve(account):
         return
     reserved: uint256 = retest._reserve(account, convert(-health.equity, uint256))
-    extcall neighbours.CLEARINGHOUSE.adl_begin(account, reserved, auctions._weights[account])
+    extcall neighbours.CLEARINGHOUSE.adl_begin(account, reserved, auctions._to_charge(account))
 
 
 @internal
 def _deleverage(account: uint256, max_buckets: uint256) -> bool:
     """
     @dev Steps the frozen resolve. At its end the account is flat and is finished like any other, or it keeps legs
-         without a price and waits for them at the back of the queue.
+         in markets that are not open and waits for them at the back of the queue.
     """
     if not extcall neighbours.CLEARINGHOUSE.adl_step(max_buckets):
         return False
     self.resolving = 0
+    self._forget_resolved(account)
     if self._retest(account):
         return True
     self._requeue(account)
     return False
+
+
+@internal
+def _forget_resolved(account: uint256):
+    """
+    @dev What is left of the loss is that of the markets the account is still in: the others have paid their part.
+    """
+    kept: uint256 = 0
+    markets: DynArray[uint256, 10] = neighbours._markets(account)
+    for market: uint256 in markets:
+        kept |= 1 << market
+    auctions._charged_next[account] = loss_weights._kept(auctions._to_charge(account), kept)
 
 
 @internal

@@ -58,11 +58,12 @@ def _retest(
     elif record.reserving:
         self._reserve(account, 0)
         updated.reserving = False
-    # while nothing of the account has a price nobody can resolve it, and nobody must wait for that
+    # while nothing of the account can be resolved nobody must wait for that, but winners do not leave meanwhile
     urgent: bool = not fits and self._can_resolve(account)
+    if not fits and (record.urgent_place == 0 or not urgent):
+        self._hold_winners(auctions._weights[account], uncovered, urgent)
     if urgent and record.urgent_place == 0:
         updated.urgent_place = resolve_queue._append(resolve_queue.Lane.URGENT, account)
-        self._hold_winners(auctions._weights[account], uncovered)
     elif not urgent and record.urgent_place != 0:
         resolve_queue._remove(resolve_queue.Lane.URGENT, record.urgent_place)
         updated.urgent_place = 0
@@ -72,10 +73,11 @@ def _retest(
 
 
 @internal
-def _hold_winners(weights: uint256, uncovered: uint256):
+def _hold_winners(weights: uint256, uncovered: uint256, urgent: bool):
     """
     @dev Holds the winning side of each market that bears a part of an uncovered loss, unless that part is dust
-         beside what the side holds.
+         beside what the side holds. Of an account that nobody can resolve now, only where the market is not open
+         either: each touch of it would hold the others anew.
     """
     for i: uint256 in range(loss_weights.FIELDS):
         market: uint256 = 0
@@ -83,6 +85,8 @@ def _hold_winners(weights: uint256, uncovered: uint256):
         market, share = loss_weights._field(weights, i)
         if market == 0:
             break
+        if not urgent and neighbours._stop(market).open:
+            continue
         longs: uint256 = 0
         shorts: uint256 = 0
         longs, shorts = staticcall neighbours.CLEARINGHOUSE.open_interest(market)
@@ -119,14 +123,19 @@ def _finish(account: uint256, record: auctions.Record) -> uint256:
 @internal
 def _end(account: uint256, record: auctions.Record):
     """
-    @dev Out of both lanes, reservation released; the record keeps what the clock showed.
+    @dev Out of both lanes, reservation released; the record keeps what the clock showed, less the longest stop in a market
+         that the account still has.
     """
+    stopped: uint256 = 0
+    markets: DynArray[uint256, 10] = neighbours._markets(account)
+    for market: uint256 in markets:
+        stopped = max(stopped, auctions._stopped(record, neighbours._stop(market)))
     if record.reserving:
         self._reserve(account, 0)
     resolve_queue._remove(resolve_queue.Lane.MAIN, record.place)
     if record.urgent_place != 0:
         resolve_queue._remove(resolve_queue.Lane.URGENT, record.urgent_place)
-    auctions._close(account, record)
+    auctions._close(account, record, stopped)
     extcall neighbours.CLEARINGHOUSE.set_started(account, False)
 
 
@@ -171,13 +180,10 @@ def _is_flat(account: uint256) -> bool:
 @view
 def _can_resolve(account: uint256) -> bool:
     """
-    @dev Some leg has a price: the others wait for theirs, and hold up neither it nor anybody else.
+    @dev Some leg is in a market that is open: the others wait, and hold up neither it nor anybody else.
     """
     markets: DynArray[uint256, 10] = neighbours._markets(account)
     for market: uint256 in markets:
-        mark: uint256 = 0
-        priced: bool = False
-        mark, priced = staticcall neighbours.CLEARINGHOUSE.mark(market)
-        if priced:
+        if neighbours._stop(market).open:
             return True
     return False

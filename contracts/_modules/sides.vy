@@ -5,6 +5,7 @@
         it always may lose a slice, and the liquidator checks what that costs it.
 """
 
+from contracts._lib import concentration
 from contracts._lib import entry_tick
 from contracts._lib import fixed_point
 from contracts._lib import stress
@@ -47,6 +48,8 @@ struct Deal:
     min_notional: uint256  # wad
     max_class: uint256
     brackets: uint256  # word, see brackets.vy
+    interest: uint256  # word of the open interest before the fill, see ledger.vy
+    least_free: uint256  # wad: notional up to which nobody needs extra margin for concentration
 
 
 # What has become of a side.
@@ -59,13 +62,25 @@ struct Outcome:
 
 @internal
 @view
-def _deal(market: uint256, size: int256, price: uint256, terms: market_terms.Terms) -> Deal:
+def _deal(
+    market: uint256,
+    interest: uint256,
+    size: int256,
+    price: uint256,
+    min_notional: uint256,
+    max_class: uint256,
+) -> Deal:
     """
-    @dev What the sides of a fill share; refuses a market without a mark of this block.
+    @dev What the sides of a fill share, given the open interest it finds; refuses a market without a mark of this
+         block.
     """
     clock: uint256 = ledger.market_clock[market]
     assert clock & (2**40 - 1) == block.number, "oracle: poke first"
     assert clock >> 224 & ledger.PRICED != 0, "oracle: no price"
+    concentrated: uint256 = clock >> concentration.PLACE & concentration.TERMS
+    least_free: uint256 = max_value(uint256)
+    if concentrated != 0:
+        least_free = concentration.FLOOR << (concentrated >> concentration.FLOOR_PLACE)
     pulse: uint256 = ledger.market_pulse[market]
     magnitude: uint256 = convert(abs(size), uint256)
     cash: int256 = 0
@@ -80,9 +95,11 @@ def _deal(market: uint256, size: int256, price: uint256, terms: market_terms.Ter
         magnitude=magnitude,
         cash=cash,
         notional=notional,
-        min_notional=unsafe_mul(terms.min_notional, fixed_point.WAD),
-        max_class=terms.max_class,
+        min_notional=unsafe_mul(min_notional, fixed_point.WAD),
+        max_class=max_class,
         brackets=ledger.market_brackets[market],
+        interest=interest,
+        least_free=least_free,
     )
 
 
@@ -127,7 +144,7 @@ def _settle_side(deal: Deal, side: Side) -> Outcome:
     assert (
         reduces or side.opening or deal.notional >= deal.min_notional
     ), "trade: below least notional"
-    # rounded up; a notional is a quotient by 1e18 and a fee has 16 bits
+    # rounded up; a notional is a quotient by 1e18, a fee with its surcharge has 17 bits
     fee: uint256 = unsafe_mul(
         unsafe_div(unsafe_add(unsafe_mul(deal.notional, side.fee_ppm), FEE_UNIT - 1), FEE_UNIT),
         ledger.MICRO,
@@ -166,6 +183,12 @@ def _settle_side(deal: Deal, side: Side) -> Outcome:
     mm: uint256 = 0
     worth, notional = fixed_point._value_and_notional(magnitude, long, deal.mark)
     im, mm, class_in_force = market_terms._margins(deal.brackets, notional, choice, deal.max_class)
+    if notional > deal.least_free:
+        im += concentration._extra_up(
+            deal.clock >> concentration.PLACE,
+            notional,
+            ledger._larger_side_down(deal.interest, deal.mark),
+        )
     mm_stress_ppb: uint256 = 0
     excess: int256 = 0  # what the leg is worth at mark and does not count for initial margin
     if deal.clock >> 224 & ledger.STIRRED != 0:

@@ -37,7 +37,8 @@ def _terms(
     @dev What a take gets now; `take` applies exactly this.
     """
     params: ILiquidator.Params = auctions._params()
-    concession_ppm: uint256 = auctions._concession_ppm(auctions._elapsed(record), params)
+    stopped: uint256 = auctions._stopped(record, neighbours._stop(market))
+    concession_ppm: uint256 = auctions._concession_ppm(auctions._elapsed(record) - stopped, params)
     share_ppm: uint256 = take_formula._margin_share_ppm(
         health.equity, health.mm, leg.mm, leg.notional
     )
@@ -87,7 +88,7 @@ def _loss_weights(account: uint256, markets: DynArray[uint256, 10]) -> uint256:
         if high > low:
             loss = (high - low) * convert(abs(leg.size), uint256) // WAD
         losses.append(loss_weights.LegLoss(market=market, short=not long, loss=loss))
-        margins.append(leg.mm)
+        margins.append(loss_weights._margin(leg.mm, leg.notional))
     return loss_weights._pack(loss_weights._with_margins(losses, margins))
 
 

@@ -41,6 +41,8 @@ last_weights: public(uint256)
 last_bonus: public(uint256)
 interest: HashMap[uint256, uint256]  # wad, of either side
 held: DynArray[uint256, 20]  # market << 1 | long
+stops: HashMap[uint256, uint256[2]]  # since, until
+waiting: HashMap[uint256, bool]
 
 
 @deploy
@@ -71,6 +73,12 @@ def set_mark(market: uint256, mark: uint256):
 @external
 def set_priced(market: uint256, priced: bool):
     self.markets[market].priced = priced
+
+
+@external
+def set_stop(market: uint256, since: uint256, until: uint256, waiting: bool):
+    self.stops[market] = [since, until]
+    self.waiting[market] = waiting
 
 
 @external
@@ -244,6 +252,14 @@ def markets_of(account: uint256) -> DynArray[uint256, 10]:
 @view
 def mark(market: uint256) -> (uint256, bool):
     return self.markets[market].mark, self.markets[market].priced
+
+
+@external
+@view
+def clock_stop(market: uint256) -> (uint256, uint256, bool):
+    if not self.markets[market].priced:
+        return self.stops[market][0], block.timestamp, False
+    return self.stops[market][0], self.stops[market][1], not self.waiting[market]
 
 
 @external

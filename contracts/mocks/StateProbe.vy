@@ -48,6 +48,12 @@ struct MarketState:
     long_interest: uint256
     short_interest: uint256
     risk: IClearinghouse.Risk
+    stopped_from: uint256
+    stopped_until: uint256
+    open: bool
+    buffer_cap: uint256
+    buffer_terms: IClearinghouse.BufferTerms
+    concentration: IClearinghouse.Concentration
 
 
 struct HolderState:
@@ -68,6 +74,7 @@ struct VaultState:
     requested: uint256
     generation: uint256
     reserved: uint256  # units of the layer
+    offered: uint256  # token units under notice of withdrawal
 
 
 struct Books:
@@ -84,6 +91,7 @@ struct Books:
     main_end: uint256
     urgent_head: uint256
     urgent_end: uint256
+    capital: uint256  # units that back open interest
 
 
 struct State:
@@ -210,6 +218,12 @@ def _market(market: uint256) -> MarketState:
     result.funding_index, result.funding_rate_ppb = staticcall CLEARINGHOUSE.funding(market)
     result.long_interest, result.short_interest = staticcall CLEARINGHOUSE.open_interest(market)
     result.risk = staticcall CLEARINGHOUSE.risk(market)
+    result.stopped_from, result.stopped_until, result.open = (
+        staticcall CLEARINGHOUSE.clock_stop(market)
+    )
+    result.buffer_cap = staticcall CLEARINGHOUSE.buffer_cap(market)
+    result.buffer_terms = staticcall CLEARINGHOUSE.buffer_terms(market)
+    result.concentration = staticcall CLEARINGHOUSE.concentration(market)
     return result
 
 
@@ -243,6 +257,7 @@ def _vault(vault: IInsuranceVault, layer: uint256) -> VaultState:
         requested=staticcall vault.requested_assets(),
         generation=staticcall Vault(vault.address).generation(),
         reserved=staticcall WATERFALL.reserved_total(layer),
+        offered=staticcall vault.offered_assets(),
     )
 
 
@@ -261,4 +276,5 @@ def _books() -> Books:
     books.main_head, books.main_end, books.urgent_head, books.urgent_end = (
         staticcall LIQUIDATOR.queue_bounds()
     )
+    books.capital = staticcall WATERFALL.capital()
     return books

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from brownie import accounts, chain
+from brownie import ZERO_ADDRESS, accounts, chain
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.core import given  # without Brownie's snapshot around each example
@@ -104,7 +104,7 @@ def test_oracle__any_feeds__read_and_observations_as_the_model(
     """One chain of rounds per feed count; `read`'s shortcut for one feed is the general rule."""
     owner = accounts[0]
     staleness = 5_400
-    oracle = PriceOracle.deploy({"from": owner})
+    oracle = PriceOracle.deploy(ZERO_ADDRESS, {"from": owner})
     feeds = [TestFeed.deploy(8, 10**10, {"from": owner}) for _ in range(count)]
     quorum = count // 2 + 1
     oracle.set_market(1, [(feed, 3_600, staleness) for feed in feeds], quorum, 10_000)

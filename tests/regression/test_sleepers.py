@@ -92,6 +92,34 @@ def test_sync__closed_whole_many_epochs_ago__one_call_leaves_the_market() -> Non
     assert ledger.read("markets_of", account) == []
 
 
+def test_conversion__far_behind_its_bucket__writes_back_first_then_turns_into_cash(
+    venue: Venue,
+) -> None:
+    """In a settled market too; who is behind is started, and resolved, once it has been synced."""
+    sleeper, ledger = venue.person("sleeper"), venue.client.clearinghouse
+    for number in range(1, EPOCHS + 1):
+        one_epoch(venue, number)
+    with venue.owner() as owner:
+        venue.send(owner, ledger, "settle_market", BTC)
+    venue.wait(3_600)
+    for _ in range(EPOCHS // FOLLOWED):
+        assert ledger.read("sync", sleeper.account, BTC) is False
+        events = venue.send(sleeper.signer, ledger, "sync", sleeper.account, BTC)
+        assert named(events, "PositionSettled") == []
+    worth = venue.client.health(sleeper.account)["equity"]
+    events = venue.send(sleeper.signer, ledger, "sync", sleeper.account, BTC)
+    assert named(events, "PositionSettled")[0].args["price"] == PRICES[BTC]
+    assert ledger.read("markets_of", sleeper.account) == [ETH]
+    # a second of the other leg's funding aside
+    assert abs(worth - venue.client.health(sleeper.account)["equity"]) < WAD // 1_000
+    while venue.accounts:
+        account = venue.accounts.pop()
+        while not ledger.read("sync", account, BTC):
+            venue.send(sleeper.signer, ledger, "sync", account, BTC)
+        venue.send(sleeper.signer, ledger, "sync", account, BTC)
+    assert max(ledger.read("open_interest", BTC)) < 10**6  # dust of the haircuts
+
+
 def queue_head(venue: Venue) -> tuple[int, int]:
     """First place of the queue by start time, and that one entry of it is wanted."""
     return int(venue.client.liquidator.read("queue_bounds")[0]), 1

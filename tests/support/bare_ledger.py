@@ -17,6 +17,7 @@ from tests.support.storage_layout import slot_of
 WAD = 10**18
 BRACKETS = ((0, 50_000, 25_000), (1_000_000, 100_000, 50_000), (5_000_000, 200_000, 100_000))
 TAKE_TERMS = {"fee": 0, "bonus": 0, "market": 1}
+ZERO = "0x" + 40 * "0"
 ENGINES = ("TradeEngine", "TakeEngine", "AdlEngine", "RegistryEngine")
 
 
@@ -41,12 +42,15 @@ def market_config(**changes: Any) -> tuple[Any, ...]:
 class BareLedger:
     """A Clearinghouse whose engines are accounts of the local chain."""
 
-    def __init__(self, rpc: Rpc, price: int = 100, markets: int = 1, **config: Any) -> None:
+    def __init__(
+        self, rpc: Rpc, price: int = 100, markets: int = 1, rollup: bool = False, **config: Any
+    ) -> None:
         self.rpc = rpc
         people = [NodeSigner(to_checksum_address(address)) for address in rpc.accounts()[:6]]
         self.owner, self.custody, self.exchange, self.liquidator = people[:4]
         self.trader, self.attacker = people[4:]
-        self.oracle = self.deploy("PriceOracle")
+        self.sequencer = self.deploy("TestFeed", 0, 0) if rollup else None
+        self.oracle = self.deploy("PriceOracle", self.sequencer.address if self.sequencer else ZERO)
         self.engines = [
             self.deploy("TradeEngine"),
             self.deploy("TakeEngine"),
@@ -90,6 +94,10 @@ class BareLedger:
     def set_price(self, price_wad: int, market: int = 1) -> None:
         """A new round of the market's feed (8 decimals)."""
         self.feeds[market].write(self.owner, "set_answer", price_wad // 10**10)
+
+    def lose_price(self, market: int = 1) -> None:
+        """From now on the feed's round is in progress: no price."""
+        self.feeds[market].write(self.owner, "set_round", 10**8, 0)
 
     def fund(self, account: int, amount: int) -> None:
         """A deposit (wad)."""

@@ -41,6 +41,7 @@ class Picture:
     books: dict[str, Any]
     job: dict[str, Any]
     layers: dict[int, LayerState] = field(default_factory=dict)
+    open: dict[int, bool] = field(default_factory=dict)  # accounts can be resolved there
 
     def equity(self, account: int) -> int:
         return int(self.health[account]["equity"])
@@ -151,6 +152,7 @@ def picture(venue: Venue, *, ahead: bool = False) -> Picture:
         [(waterfall, "limits", (layer,)) for layer in vaults],
         [(waterfall, "used", place) for place in used],
         [(waterfall, "market_limit", place) for place in caps],
+        [(ledger, "clock_stop", (m,)) for m in MARKETS],
     ]
     try:
         results = iter(read_many(venue, [call for group in groups for call in group], ahead=ahead))
@@ -187,6 +189,7 @@ def picture(venue: Venue, *, ahead: bool = False) -> Picture:
             )
             for i, layer in enumerate(vaults)
         },
+        open={market: stop[2] for market, stop in zip(MARKETS, values[13], strict=True)},
     )
 
 

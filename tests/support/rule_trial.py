@@ -9,12 +9,13 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from plimsoll.fuzz.invariants import holds, losses, money
+from plimsoll.fuzz.invariants import backing, holds, losses, margins, money
 from plimsoll.fuzz.invariants.events import Event
 from plimsoll.fuzz.invariants.judge import Judge
 from plimsoll.fuzz.invariants.step import Step
 
 MUCH = 2**200
+_MEMORIES = ("_open", "_resolve", "_holds", "_outages", "_backing")
 
 Broken = Step | None  # None: the transaction does not show what the rule is about
 
@@ -31,11 +32,11 @@ class Trial(Judge):
         self.missed: list[tuple[str, str | None]] = []
 
     def verdict(self, step: Step) -> str | None:
-        saved = deepcopy((self._open, self._resolve, self._holds))
+        saved = self._memories()
         found = super().verdict(step)
-        after = self._open, self._resolve, self._holds
+        after = self._memories()
         for name, way in self._breaks.items():
-            self._open, self._resolve, self._holds = deepcopy(saved)
+            self._recall(saved)
             with way.on(self, step) as broken:
                 if broken is None:
                     continue
@@ -43,8 +44,16 @@ class Trial(Judge):
                 verdict = way.by(self, broken)
                 if verdict is None or not verdict.startswith(way.number):
                     self.missed.append((name, verdict))
-        self._open, self._resolve, self._holds = after
+        self._recall(after)
         return found
+
+    def _memories(self) -> dict[str, Any]:
+        """What the rules remember from step to step."""
+        return deepcopy({name: getattr(self, name) for name in _MEMORIES})
+
+    def _recall(self, memories: dict[str, Any]) -> None:
+        for name, memory in deepcopy(memories).items():
+            setattr(self, name, memory)
 
     def everything(self, step: Step) -> str | None:
         return super().verdict(step)
@@ -58,6 +67,18 @@ class Trial(Judge):
 
     def holds(self, step: Step) -> str | None:
         return self._holds.judge(step)
+
+    def outages(self, step: Step) -> str | None:
+        return self._outages.judge(step)
+
+    def backing(self, step: Step) -> str | None:
+        return self._backing.judge(step)
+
+    def cap_refusals(self, step: Step) -> str | None:
+        return backing.refusal(step)
+
+    def margins(self, step: Step) -> str | None:
+        return margins.judge(step)
 
     def gains(self, step: Step) -> str | None:
         return holds.gains(step)

@@ -352,9 +352,9 @@ def check_frozen(before: Picture, events: list[Event]) -> None:
         shares = weights_of(event["weights"])
         legs = {leg["market"]: leg["uncovered"] for leg in named(events, "LegFrozen")}
         for market in shares.keys() | legs.keys():
-            # without a price nobody there is asked, and nobody elsewhere instead
+            # without a price or in a grace nobody there is asked, and nobody elsewhere instead
             part = -(-event["uncovered"] * shares.get(market, 0) // SHARES)
-            part = part if before.marks[market][1] else None
+            part = part if before.open[market] else None
             assert legs.get(market) == part, f"I-26 market {market} bears {legs}, not {part}"
         for leg in named(events, "LegFrozen"):
             assert leg["mark"] == before.marks[leg["market"]][0], "I-26 frozen at the mark"

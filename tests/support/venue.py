@@ -95,8 +95,13 @@ class Person:
 class Venue:
     """A deployment with capital in its vaults, and everything that has happened on it."""
 
-    def __init__(self, rpc: Rpc, junior: int = 100_000, senior: int = 400_000) -> None:
-        """`junior` and `senior` are whole tokens of insurance capital."""
+    def __init__(
+        self, rpc: Rpc, junior: int = 100_000, senior: int = 400_000, settled_in: str | None = None
+    ) -> None:
+        """`junior` and `senior` are whole tokens of insurance capital.
+
+        `settled_in` names a contract with its `mint` to use instead of the test token.
+        """
         self.rpc = rpc
         rpc.call("anvil_setBlockTimestampInterval", [1])
         addresses = rpc.accounts()
@@ -105,7 +110,12 @@ class Venue:
         self.deployer = self._free.pop(0)[0]
         self.keeper = self.person("keeper").signer
         listings = tuple(Listing(TERMS[market], price=PRICES[market]) for market in MARKETS)
-        plan = Plan(listings=listings, proposer=self.deployer.address)
+        settlement = None
+        if settled_in is not None:
+            contract = self.deploy(settled_in)
+            contract.write(self.deployer, "mint", self.deployer.address, 100 * 10**6)
+            settlement = contract.address
+        plan = Plan(listings=listings, proposer=self.deployer.address, token=settlement)
         self.deployment = deploy(rpc, Sender(rpc, self.deployer, lambda _: None), plan)
         self.client = Client(rpc, self.deployment)
         self.timelock = self.deployment.contracts["Timelock"].address
@@ -353,10 +363,10 @@ class Venue:
 
 
 @contextmanager
-def running_venue(**capital: int) -> Iterator[Venue]:
+def running_venue(**options: Any) -> Iterator[Venue]:
     """A venue on its own Anvil."""
     with AnvilProcess(options=AnvilOptions(genesis_timestamp=GENESIS)) as anvil:
-        yield Venue(anvil.rpc, **capital)
+        yield Venue(anvil.rpc, **options)
 
 
 def venue_in_process(**capital: int) -> Venue:

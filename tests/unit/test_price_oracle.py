@@ -35,7 +35,7 @@ def timelock():
 
 @pytest.fixture(scope="module")
 def oracle(PriceOracle, owner):
-    return PriceOracle.deploy({"from": owner})
+    return PriceOracle.deploy(ZERO_ADDRESS, {"from": owner})
 
 
 @pytest.fixture(scope="module")

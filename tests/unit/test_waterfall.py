@@ -57,6 +57,35 @@ ALICE, BOB = 11 << 96, 12 << 96
 MIXED = pack([Weight(BTC, False, SHARES // 4), Weight(ETH, True, SHARES * 3 // 4)])
 
 
+# --- capital ---------------------------------------------------------------------------
+
+
+def test_capital__both_layers__less_what_is_reserved_and_asked_back(world, engine, deployer):
+    assert world.waterfall.capital() == 1_000 * WAD
+    world.waterfall.reserve(ALICE, 40 * WAD, all_in(BTC), {"from": engine})
+    assert world.waterfall.capital() == 960 * WAD
+    shares = world.senior.balanceOf(deployer)
+    world.senior.request_withdrawal(shares // 2, {"from": deployer})
+    offered = world.senior.offered_assets()
+    assert world.waterfall.capital() == 960 * WAD - offered * 10**12
+    world.waterfall.draw(ALICE, 40 * WAD, all_in(BTC), {"from": engine})
+    # 25 and 15 have gone, and the loss took its part of what is asked back
+    assert world.senior.offered_assets() < offered
+    assert world.waterfall.capital() == 960 * WAD - world.senior.offered_assets() * 10**12
+
+
+def test_capital__reserved_capital_asked_back__counts_as_nothing_not_below(world, engine, deployer):
+    world.open_limits()
+    world.waterfall.reserve(ALICE, 1_000 * WAD, all_in(BTC), {"from": engine})
+    assert world.waterfall.capital() == 0
+    shares = world.senior.balanceOf(deployer)
+    world.senior.request_withdrawal(shares, {"from": deployer})
+    assert world.waterfall.capital() == 0
+    world.waterfall.reserve(ALICE, 0, all_in(BTC), {"from": engine})
+    # junior, and the dead share of senior that nobody can ask back
+    assert world.waterfall.capital() == 101 * WAD
+
+
 # --- reserve ---------------------------------------------------------------------------
 
 

@@ -29,6 +29,7 @@ TAKE_REASONS = (
     "liquidation: self take",
     "liquidation: slice too small",
     "margin: below initial",
+    "oracle: grace",
     "oracle: no price",
 )
 MAINTAIN_REASONS = (
