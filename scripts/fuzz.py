@@ -64,6 +64,7 @@ ALLOWED = {
     **dict.fromkeys(_SIZES, f"{SIZE_BOUND_WAD:,}"),
     **dict.fromkeys(VALUES, f"{_VALUE_BOUND_WAD:,}"),
     "entry": _ENTRY,
+    "capital": f"{2 * CASH_BOUND_WAD:,}, more at rho < 1",
 }
 """Wei that model and chain may be apart; of a value at the first prices, it grows with them."""
 

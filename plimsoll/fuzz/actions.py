@@ -215,6 +215,18 @@ def stop_feed(m: Machine, market: int, number: int, updated_at: int) -> None:
 
 
 @rule
+def sequencer(m: Machine, answer: int, since: int) -> None:
+    """A round of the sequencer's feed: 0 up, 1 down, since when (unix seconds)."""
+    m.call(m.KEEPER, "set_sequencer", answer, since)
+
+
+@rule
+def silence(m: Machine, seconds: int) -> None:
+    """Time passes, and nobody does anything."""
+    m.advance(seconds)
+
+
+@rule
 def wait(m: Machine, seconds: int, refresh: int) -> None:
     """Time passes; with `refresh` living feeds report again before their answer is stale."""
     m.advance(seconds)
@@ -393,6 +405,24 @@ def set_params(m: Machine, sender: int, params: Sequence[int]) -> None:
 def set_risk_terms(m: Machine, sender: int, market: int, terms: Sequence[int]) -> None:
     """How a market weighs its mark's moves; in the order of `plimsoll.model.risk.RiskTerms`."""
     m.call(sender, "set_risk_terms", market, tuple(terms))
+
+
+@rule
+def settle_market(m: Machine, sender: int, market: int) -> None:
+    """Wind a market down."""
+    m.call(sender, "settle_market", market)
+
+
+@rule
+def set_buffer_terms(m: Machine, sender: int, market: int, terms: Sequence[int]) -> None:
+    """How capital backs a market, as `plimsoll.model.backing.BufferTerms`; zeros: not at all."""
+    m.call(sender, "set_buffer_terms", market, tuple(terms))
+
+
+@rule
+def set_concentration(m: Machine, sender: int, market: int, terms: Sequence[int]) -> None:
+    """What counts as large, as `plimsoll.model.concentration.Concentration`; zeros: nothing."""
+    m.call(sender, "set_concentration", market, tuple(terms))
 
 
 @rule

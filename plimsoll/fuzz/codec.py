@@ -41,6 +41,7 @@ _NAMED: Final = {
     "token": "TestToken",
 }
 _FEED_CALLS: Final = ("set_answer", "set_round")
+_SEQUENCER_CALL: Final = "set_sequencer"
 
 
 class Encoder(NamedTuple):
@@ -57,6 +58,7 @@ class Codec:
     def __init__(self, stage: Stage) -> None:
         self._addresses = {name: stage.contracts[name] for name in _NAMED}
         self._feeds = stage.feeds
+        self._sequencer = stage.sequencer
         self._functions = {
             name: _functions(contract) for name, contract in {**_NAMED, "feed": "TestFeed"}.items()
         }
@@ -74,6 +76,8 @@ class Codec:
         if name in _FEED_CALLS:
             market, place, *values = args
             return self._feeds[market][place], self._functions["feed"][name](values)
+        if name == _SEQUENCER_CALL:
+            return self._sequencer, self._functions["feed"]["set_round"](args)
         if name == "attempt":
             contract, function, *rest = args
             return self._call(f"{contract}_{function}", rest)

@@ -7,12 +7,16 @@ others must be equal to the unit.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from typing import Final
 
 from plimsoll.fuzz.probe import AccountState, Books, HolderState, LegState, MarketState, State
 from plimsoll.fuzz.tally import Tally
 from plimsoll.model import (
     auctions,
+    backing,
+    capital,
+    concentration,
     custody,
     lanes,
     margin,
@@ -30,7 +34,14 @@ from plimsoll.model.state import (
 )
 
 _MARGIN_BOUND_WAD: Final = 16
-_RISK_WORDS: Final = MarketState._fields[MarketState._fields.index("ema") :]
+_FIELDS: Final = MarketState._fields
+_RISK_WORDS: Final = _FIELDS[_FIELDS.index("ema") : _FIELDS.index("hold_until") + 1]
+_BUFFER_WORDS: Final = (*_FIELDS[_FIELDS.index("buffer_cap") :], "offered", "capital")
+
+_NUMBERS: Final = {
+    **dict.fromkeys(_RISK_WORDS, "M-10 risk"),
+    **dict.fromkeys(_BUFFER_WORDS, "M-11 backing"),
+}
 
 Difference = tuple[str, int, int, int]  # what, model, chain, bound
 
@@ -41,7 +52,7 @@ def difference(world: World, state: State, tally: Tally) -> str | None:
         apart = abs(model - chain)
         kind = what.rpartition(" ")[2]
         if apart > bound:
-            number = "M-10 risk" if kind in _RISK_WORDS else "M-05 state"
+            number = _NUMBERS.get(kind, "M-05 state")
             return f"{number}: {what} is {model} in the model, {chain} on chain"
         if apart and apart > tally.largest[kind]:
             tally.largest[kind] = apart
@@ -53,6 +64,7 @@ def _all(world: World, state: State) -> Iterator[Difference]:
     for market in state.markets.values():
         yield from _market(world, market)
         yield from _risk(world, market)
+        yield from _backing(world, market)
     for account in state.accounts.values():
         yield from _account(world, account)
     for leg in state.legs.values():
@@ -74,11 +86,14 @@ def _books(world: World, books: Books) -> Iterator[Difference]:
         yield f"{name} supply", vault.supply, getattr(books, f"{name}_supply"), 0
         requested = vaults.requested_assets(vault)
         yield f"{name} requested", requested, getattr(books, f"{name}_requested"), 0
+        offered = capital.offered_assets(vault)
+        yield f"{name} offered", offered, getattr(books, f"{name}_offered"), 0
         yield f"{name} generation", vault.generation, getattr(books, f"{name}_generation"), 0
         balance = world.tokens.get(vault.address, 0)
         yield f"{name} balance", balance, getattr(books, f"{name}_balance"), 0
         reserved = world.waterfall.reserved[layer]
         yield f"{name} reserved", reserved, getattr(books, f"{name}_reserved"), cash
+    yield "capital", capital.capital(world), books.capital, capital.bound(world)
     yield "resolving", world.resolving, books.resolving, 0
     job = world.job
     if job is None:
@@ -104,6 +119,10 @@ def _market(world: World, seen: MarketState) -> Iterator[Difference]:
     yield f"{name} mark", now.mark_wad, seen.mark, 0
     yield f"{name} priced", now.priced, seen.priced, 0
     yield f"{name} funding_index", now.funding_index_ray, seen.funding_index, 0
+    begun, until, is_open = prices.clock_stop(world, market)
+    yield f"{name} stopped_from", begun, seen.stopped_from, 0
+    yield f"{name} stopped_until", until, seen.stopped_until, 0
+    yield f"{name} open", is_open, seen.open, 0
     long, short = world.open_interest_fine(market)
     dust = sum(world.markets[market].dust_wad.values()) + SIZE_BOUND_WAD
     yield f"{name} long_interest", long // FINE, seen.long_interest, dust
@@ -113,8 +132,20 @@ def _market(world: World, seen: MarketState) -> Iterator[Difference]:
 def _risk(world: World, seen: MarketState) -> Iterator[Difference]:
     """What a market remembers of its mark's moves."""
     shown = prices.risk_view(world, seen.market)
-    for word, model, chain in zip(_RISK_WORDS, shown, seen[-len(_RISK_WORDS) :], strict=True):
-        yield f"market {seen.market} {word}", int(model), chain, 0
+    for word, model in zip(_RISK_WORDS, shown, strict=True):
+        yield f"market {seen.market} {word}", int(model), getattr(seen, word), 0
+
+
+def _backing(world: World, seen: MarketState) -> Iterator[Difference]:
+    """The cap that insurance capital backs, its terms, and what counts as a large position."""
+    state = world.markets[seen.market]
+    name = f"market {seen.market}"
+    yield f"{name} buffer_cap", prices.cap_view(world, seen.market), seen.buffer_cap, 0
+    terms = state.buffer_terms or backing.NO_TERMS
+    large = state.concentration or concentration.NO_TERMS
+    for part in (terms, large):
+        for field in fields(part):
+            yield f"{name} {field.name}", getattr(part, field.name), getattr(seen, field.name), 0
 
 
 def _account(world: World, seen: AccountState) -> Iterator[Difference]:
@@ -130,7 +161,7 @@ def _account(world: World, seen: AccountState) -> Iterator[Difference]:
     entries = health.entry_bound_wad
     yield f"{name} equity_im", health.equity_im_fine // FINE, seen.equity_im, 2 * value + entries
     yield f"{name} mm", health.mm_wad, seen.mm, value
-    yield f"{name} im", health.im_wad, seen.im, value
+    yield f"{name} im", health.im_wad, seen.im, value + health.im_bound_wad
     yield f"{name} priced", health.priced, seen.priced, 0
     started, block, weights, place, elapsed = auctions.shown(world, account)
     yield f"{name} auction_started", started, seen.auction_started, 0

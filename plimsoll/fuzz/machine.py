@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from plimsoll.accounts import account_id
+from plimsoll.errors import ContractReverted
 from plimsoll.fuzz import books, compare
 from plimsoll.fuzz.actions import RULES, Action
 from plimsoll.fuzz.chains import Answer, Log, WalkChain
@@ -51,7 +52,7 @@ _POSITION_TOPICS: Final = 3  # of PositionChanged: name, account, market
 _FULL_EVERY: Final = 16  # calls between two comparisons of everybody
 _MOVES_NO_TOKENS: Final = {
     *("settle_one", "settle", "try_settle", "poke", "sync", "set_answer", "set_round"),
-    *("start", "remark", "resolve"),
+    *("start", "remark", "resolve", "set_sequencer", "settle_market"),
 }
 
 
@@ -210,17 +211,16 @@ class Machine:
             self.tally.refused(answer.reason or "")
         logs = answer.logs if answer.ok else []
         entries = [(log[1], log[2]) for log in logs]
-        events = self._events.count(self.tally, entries)
+        events = self._events.count(self.tally, entries, now)
         self._drift.count(events)
         before = self.seen.books
         # a re-match may leave wei in any position of its places
         full = self._thorough or self._drift.calls % _FULL_EVERY == 0 or "BucketRematched" in events
         if full:
-            self.seen = self.observe()
+            self.seen = self._look(name, self._accounts, self._holders)
         else:
             some = self._involved(args, logs)
-            holders = self._some_holders(who, name)
-            self.seen = self._probe.read(some, some, MARKETS, holders)
+            self.seen = self._look(name, some, self._some_holders(who, name))
         stressed = any(market.s_im_ppm for market in self.seen.markets.values())
         self.tally.paths["stress above 1"] += stressed
         sides = _ALL_SIDES if full else self._sides(events, logs)
@@ -231,15 +231,28 @@ class Machine:
         reason = None if answer.ok else answer.reason or ""
         problem = self.invariants.problem(name, args, reason, old, self.world, self.seen, logs)
         self._judge(name, problem)
-        self._judge(name, books.broken(before, self.seen, events))
+        self.tally.paths.update(self.invariants.reached())
+        self._judge(name, books.broken(before, self.seen, events, self._settled()))
         if full:
             self._judge_sums(name)
+
+    def _look(self, name: str, accounts: Sequence[int], holders: Sequence[int]) -> State:
+        """What the chain shows; whatever a call has done, neither a poke nor a view may revert."""
+        try:
+            return self._probe.read(accounts, accounts, MARKETS, holders)
+        except ContractReverted as error:
+            self._judge(name, f"M-12 views: revert with {error.reason!r}")
+            raise
 
     def _judge_sums(self, name: str) -> None:
         """What needs every account in `seen`."""
         self._judge(name, books.members(self.seen))
         if not self.seen.books.job_account:
-            self._judge(name, books.unexplained(self.seen, self._drift))
+            self._judge(name, books.unexplained(self.seen, self._drift, self._settled()))
+
+    def _settled(self) -> set[int]:
+        """Markets that are wound down."""
+        return {market for market, state in self.world.markets.items() if state.outage.settled_at}
 
     def _problem(self, state: State, sides: Iterable[tuple[int, bool]]) -> str | None:
         """What differs between model and chain; the queue goes first, dust is learnt there."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from plimsoll import artifacts
 from plimsoll.accounts import account_id
+from plimsoll.contract import Contract
 from plimsoll.fuzz.chains import WalkChain
 from plimsoll.fuzz.stage import MARKETS, Stage
 from plimsoll.model.risk import NO_RISK, Risk, RiskTerms
@@ -15,6 +17,7 @@ from plimsoll.model.state import (
     Feed,
     FeedRules,
     Market,
+    Sequencer,
     Terms,
     Vault,
     Waterfall,
@@ -49,10 +52,17 @@ def world_of(stage: Stage, chain: WalkChain) -> World:
         ),
         params=AuctionParams(**params),
         addresses=addresses,
+        sequencer=_sequencer(stage),
         accounts={reserve: Account(cash_fine=cash * FINE)},
         chain_id=client.deployment.chain_id,
         tokens={holder: int(client.token.read("balanceOf", holder)) for holder in holders},
     )
+
+
+def _sequencer(stage: Stage) -> Sequencer:
+    feed = Contract(stage.rpc, artifacts.load("TestFeed"), stage.sequencer)
+    _, answer, started_at, _, _ = feed.read("latestRoundData")
+    return Sequencer(answer, started_at)
 
 
 def _market(stage: Stage, market: int) -> Market:

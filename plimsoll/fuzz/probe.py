@@ -64,8 +64,10 @@ class LegState(NamedTuple):
 
 
 class MarketState(NamedTuple):
-    """One market: its mark (wad), funding (ray and ppb per hour), open interest (wad), and its risk
-    as `IClearinghouse.Risk`: EMA (wad), stress factors above 1, annual volatility, holds.
+    """One market: its mark (wad), funding (ray and ppb per hour), open interest (wad), its risk as
+    `IClearinghouse.Risk`: EMA (wad), stress factors above 1, annual volatility, holds; when auction
+    clocks stood still (unix seconds), and whether accounts may be resolved there; the cap that
+    insurance capital backs (wad of notional) with its terms, and what counts as a large position.
     """
 
     market: int
@@ -82,6 +84,16 @@ class MarketState(NamedTuple):
     longs_held: int
     shorts_held: int
     hold_until: int
+    stopped_from: int
+    stopped_until: int
+    open: int
+    buffer_cap: int
+    kappa_ppm: int
+    share_ppm: int
+    gap_ppm: int
+    share_percent: int
+    rate_percent: int
+    floor_code: int
 
 
 class HolderState(NamedTuple):
@@ -116,12 +128,14 @@ class Books(NamedTuple):
     junior_requested: int
     junior_generation: int
     junior_reserved: int
+    junior_offered: int
     senior_assets: int
     senior_balance: int
     senior_supply: int
     senior_requested: int
     senior_generation: int
     senior_reserved: int
+    senior_offered: int
     exits_blocked: int
     resolving: int
     job_account: int
@@ -137,6 +151,7 @@ class Books(NamedTuple):
     main_end: int
     urgent_head: int
     urgent_end: int
+    capital: int
 
 
 @dataclass(slots=True)

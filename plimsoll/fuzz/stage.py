@@ -117,6 +117,7 @@ class Stage:
     people: tuple[Person, ...]
     contracts: Mapping[str, str]  # address by the name `World.addresses` uses
     feeds: Mapping[int, tuple[str, ...]]
+    sequencer: str  # address of the feed that says whether the sequencer runs
     probe: str  # address of the StateProbe
     poked: Mapping[int, tuple[int, int]]  # by market: block and time of its last poke
     weighed: Mapping[int, int]  # by market that has risk terms: when it got them
@@ -133,7 +134,8 @@ def build(rpc: Any, junior_tokens: int = 15_000, senior_tokens: int = 40_000) ->
     addresses = rpc.accounts()
     deployer = NodeSigner(addresses[0])
     listings = tuple(Listing(TERMS[market], price=PRICES[market]) for market in MARKETS)
-    plan = Plan(listings=listings, proposer=deployer.address)
+    sequencer = _deploy(rpc, deployer, "TestFeed", 0, 0)
+    plan = Plan(listings=listings, proposer=deployer.address, sequencer=sequencer)
     deployment = deploy(rpc, Sender(rpc, deployer, lambda _: None), plan)
     client = Client(rpc, deployment)
     timelock = deployment.contracts["Timelock"].address
@@ -162,7 +164,16 @@ def build(rpc: Any, junior_tokens: int = 15_000, senior_tokens: int = 40_000) ->
             "deployer": deployer.address,
         },
         feeds={market: deployment.feeds[TERMS[market].name] for market in MARKETS},
-        probe=_deploy_probe(rpc, deployer, client),
+        sequencer=sequencer,
+        probe=_deploy(
+            rpc,
+            deployer,
+            "StateProbe",
+            client.clearinghouse.address,
+            client.custody.address,
+            client.liquidator.address,
+            client.waterfall.address,
+        ),
         poked=poked,
         weighed=weighed,
     )
@@ -182,17 +193,9 @@ def build(rpc: Any, junior_tokens: int = 15_000, senior_tokens: int = 40_000) ->
     return stage
 
 
-def _deploy_probe(rpc: Any, deployer: NodeSigner, client: Client) -> str:
-    artifact = artifacts.load("StateProbe")
-    code = deploy_code(
-        artifact,
-        (
-            client.clearinghouse.address,
-            client.custody.address,
-            client.liquidator.address,
-            client.waterfall.address,
-        ),
-    )
+def _deploy(rpc: Any, deployer: NodeSigner, contract: str, *args: Any) -> str:
+    """Address of one more contract."""
+    code = deploy_code(artifacts.load(contract), args)
     return str(deployer.send(rpc, code, gas=GAS)["contractAddress"])
 
 

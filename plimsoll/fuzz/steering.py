@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Final
 
 from plimsoll.fuzz.actions import Action, action
 from plimsoll.fuzz.stage import BYSTANDER, ISOLATED_SUB, MARKETS, OWNER, TRADERS, WITH_ISOLATED
-from plimsoll.fuzz.stories import insurance, losses, orders, surroundings, trades
+from plimsoll.fuzz.stories import (
+    crowding,
+    insurance,
+    losses,
+    orders,
+    outages,
+    surroundings,
+    trades,
+)
 from plimsoll.fuzz.stories.desk import FIRST_LIQUIDATOR, TRADING, Desk, Story
 
 if TYPE_CHECKING:
@@ -26,6 +34,8 @@ STORIES: Final[dict[Callable[[Desk], Story], int]] = {
     losses.rout: 40,
     losses.surge: 9,
     trades.paying: 7,
+    crowding.crowding: 8,
+    crowding.concentrating: 6,
     insurance.insuring: 6,
     trades.drift: 5,
     orders.odd_orders: 5,
@@ -34,6 +44,9 @@ STORIES: Final[dict[Callable[[Desk], Story], int]] = {
     orders.batches: 4,
     surroundings.waiting: 4,
     surroundings.feeds: 3,
+    outages.blackout: 6,
+    outages.sequencer_stop: 3,
+    outages.winding_down: 3,
     surroundings.housekeeping: 3,
     surroundings.attack: 3,
     surroundings.governing: 2,
@@ -75,6 +88,12 @@ def opening(machine: Machine, rng: Random) -> Iterator[Action]:
         if rng.random() < 0.6:
             terms = rng.choice(surroundings.RISK)
             yield action("set_risk_terms", sender=OWNER, market=market, terms=terms)
+        if rng.random() < 0.3:
+            terms = rng.choice(crowding.BUFFERS)
+            yield action("set_buffer_terms", sender=OWNER, market=market, terms=terms)
+        if rng.random() < 0.4:
+            terms = rng.choice(crowding.LARGE)
+            yield action("set_concentration", sender=OWNER, market=market, terms=terms)
     for who in TRADING:
         tokens = (1_500_000 if who >= FIRST_LIQUIDATOR else 40_000) * 10**6
         yield action("deposit", who=who, owner=who, sub=0, tokens=tokens)

@@ -41,12 +41,24 @@ TARGETS: Final = {
     "profit refused": 2_000,
     "stress above 1": 100_000,
     "withdrawals refused": 500,
+    "outages": 7_000,
+    "graces": 7_000,
+    "waits refused": 700,
+    "settlements": 1_000,
+    "conversions": 4_000,
+    "resolves of settled legs": 150,
+    "cap changes": 20_000,
+    "cap refusals": 1_000,
+    "surcharges paid": 5_000,
+    "concentrated positions": 100_000,
 }
 
 # What a refusal shows, by its reason.
 _REFUSED_PATHS: Final = {
     "hold: profit": "profit refused",
     "custody: resolve first": "withdrawals refused",
+    "oracle: grace": "waits refused",
+    "market: open interest cap": "cap refusals",
 }
 
 
@@ -94,6 +106,13 @@ class Tally:
         return plain
 
 
+# What an event shows by itself.
+_SHOWN: Final = {
+    "OutageBegan": "outages",
+    "MarketSettled": "settlements",
+    "PositionSettled": "conversions",
+}
+
 _SLICED: Final = ("Taken", "Rematched")
 
 
@@ -103,13 +122,17 @@ class EventCounter:
     def __init__(self) -> None:
         self._names = event_names()
         self._epochs: dict[int, int] = {}  # bucket key -> newest epoch seen
+        self._settled: set[int] = set()  # markets
 
     def forget(self) -> None:
         """A new venue begins."""
         self._epochs.clear()
+        self._settled.clear()
 
-    def count(self, tally: Tally, logs: Sequence[tuple[Sequence[bytes], bytes]]) -> list[str]:
-        """`logs` are (topics, data); returns the names in order."""
+    def count(
+        self, tally: Tally, logs: Sequence[tuple[Sequence[bytes], bytes]], now: int
+    ) -> list[str]:
+        """`logs` are (topics, data) of a call at a time; returns the names in order."""
         names = []
         buckets = 0
         before = ""  # the event before, holds apart
@@ -124,6 +147,8 @@ class EventCounter:
                 tally.paths[f"holds by {cause}"] += 1
                 continue
             before = name
+            if name in _SHOWN:
+                tally.paths[_SHOWN[name]] += 1
             if name == "BucketRematched":
                 buckets += 1
                 self.saw(tally, _number(topics[3]), _word(data, 2))
@@ -138,6 +163,14 @@ class EventCounter:
                 tally.paths["haircuts"] += eta != 0
                 tally.paths["haircuts of all profit"] += eta == RAY
                 tally.paths["haircuts of nothing"] += eta == 0
+            elif name == "OutageEnded":
+                tally.paths["graces"] += _word(data, 1) > now
+            elif name == "MarketSettled":
+                self._settled.add(_number(topics[1]))
+            elif name == "LegFrozen":
+                tally.paths["resolves of settled legs"] += _number(topics[2]) in self._settled
+            elif name == "BufferCapSet":
+                tally.paths["cap changes"] += 1
             elif name == "Finished":
                 tally.paths["bankruptcies finished"] += 1
                 tally.paths["bankruptcies with a shortfall"] += _word(data, 2) != 0

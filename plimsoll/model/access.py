@@ -80,6 +80,8 @@ def _markets_poked_first(function: str, args: tuple[Any, ...]) -> tuple[int, ...
         return (args[0][2],)
     if function == "rematch":
         return (args[1],)
+    if function == "hold":
+        return (args[0],)
     if function == "adl_begin":
         markets = []
         for i in range(_FIELDS):

@@ -1,15 +1,18 @@
 """One auction per started account: its clock, its parameters, its loss weights.
 
 The clock shows offset + (now - start). An auction that starts within an hour of the last one's end
-takes over what the clock showed then. Times are seconds, concessions and fees ppm of notional.
+takes over what the clock showed then. Each leg has a clock of its own, which stood still while its
+market had no price, and in the grace after that. Times are seconds, concessions and fees ppm of
+notional.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
-from plimsoll.loss_weights import SHARES, LegLoss, Weight, pack
-from plimsoll.model import margin
+from plimsoll.loss_weights import SHARES, LegLoss, Weight, pack, split, unpack
+from plimsoll.model import margin, prices
 from plimsoll.model.state import (
     CASH_BOUND_WAD,
     FINE,
@@ -22,6 +25,7 @@ from plimsoll.model.state import (
 
 RESUME_WINDOW: Final = 3_600
 RESUMED_DIVISOR: Final = 4
+SETTLED_PART: Final = 20  # of notional, for a leg that needs no margin any more
 OFFSET_MAX: Final = 2**24 - 1
 NO_AUCTION: Final = Auction()
 
@@ -76,25 +80,56 @@ def resumed_offset(world: World, auction: Auction) -> int:
     return 0
 
 
-def closed(world: World, auction: Auction) -> Auction:
-    """What is remembered of a running auction that ends now: what its clock shows, and when."""
-    return Auction(offset=min(elapsed(world, auction), OFFSET_MAX), ended=world.now)
+def stopped(world: World, auction: Auction, market: int) -> int:
+    """Seconds since the start in which the clock of the leg in a market stood still."""
+    begun, until, _ = prices.clock_stop(world, market)
+    return max(min(until, world.now) - max(begun, auction.started), 0)
 
 
-def has_run_out(world: World, auction: Auction) -> bool:
-    """Past T on the clock, and past a quarter of T since the start itself."""
+def closed(world: World, account: int, auction: Auction) -> Auction:
+    """What is remembered of a running auction that ends now: what its clock shows, and when.
+
+    Of several clocks, the one that stood still longest.
+    """
+    still = max((stopped(world, auction, market) for market in _markets(world, account)), default=0)
+    return Auction(offset=min(elapsed(world, auction) - still, OFFSET_MAX), ended=world.now)
+
+
+def has_run_out(world: World, account: int, auction: Auction) -> bool:
+    """Whether the clock of some leg has run out where the account may be resolved.
+
+    By the plain clock where there is no such leg.
+    """
+    places = [market for market in _markets(world, account) if prices.is_open(world, market)]
+    if not places:
+        return _is_over(world, auction, 0)
+    return any(has_run_out_in(world, auction, market) for market in places)
+
+
+def has_run_out_in(world: World, auction: Auction, market: int) -> bool:
+    """Past T on the clock of a leg, and past a quarter of T since the start itself."""
+    return _is_over(world, auction, stopped(world, auction, market))
+
+
+def _is_over(world: World, auction: Auction, still: int) -> bool:
+    """Whether a clock that stood still for some time has run out."""
     duration = world.params.duration
     return (
-        elapsed(world, auction) >= duration
-        and world.now - auction.started >= duration // RESUMED_DIVISOR
+        elapsed(world, auction) - still >= duration
+        and world.now - auction.started - still >= duration // RESUMED_DIVISOR
     )
 
 
-def concession_ppm(world: World, auction: Auction) -> int:
-    """c(t), a straight line from c_min to c_max over T, rounded down."""
+def _markets(world: World, account: int) -> tuple[int, ...]:
+    """Markets of an account, in the order they were opened."""
+    return world.account(account).markets
+
+
+def concession_ppm(world: World, auction: Auction, market: int) -> int:
+    """c(t) of a leg, a straight line from c_min to c_max over T, rounded down."""
     params = world.params
     rise = params.concession_max_ppm - params.concession_min_ppm
-    run = min(elapsed(world, auction), params.duration)
+    run = min(elapsed(world, auction) - stopped(world, auction, market), params.duration)
     return params.concession_min_ppm + rise * run // params.duration
 
 
@@ -128,7 +163,8 @@ def loss_weights(world: World, account: int, markets: tuple[int, ...]) -> int:
     """How a loss of the account is split over its markets, packed.
 
     By each leg's loss against entry; what the losses leave of the maintenance margin unexplained
-    is added in proportion to each leg's part of it. 0 if there is nothing to split by.
+    is added in proportion to each leg's part of it. A leg of a settled market needs no margin and
+    counts for a twentieth of its notional. 0 if there is nothing to split by.
     """
     legs = []
     margins = []
@@ -139,7 +175,7 @@ def loss_weights(world: World, account: int, markets: tuple[int, ...]) -> int:
         gap = entry - leg.mark_wad if long else leg.mark_wad - entry
         loss = max(gap, 0) * (abs(leg.size_fine) // FINE) // WAD
         legs.append(LegLoss(market, not long, loss))
-        margins.append(leg.mm_wad)
+        margins.append(leg.mm_wad or leg.notional_wad // SETTLED_PART)
     mm = sum(margins)
     unexplained = mm - sum(leg.loss for leg in legs)
     if unexplained > 0:
@@ -172,3 +208,20 @@ def _split(world: World, legs: list[LegLoss]) -> list[Weight]:
         for leg, share in zip(legs, shares, strict=True)
         if share > 0
     ]
+
+
+def to_charge(world: World, account: int) -> int:
+    """How a loss is split over the winners that have not been charged for it yet, packed."""
+    auction = world.auctions[account]
+    return auction.charged_next or auction.weights
+
+
+def forget_resolved(world: World, account: int) -> None:
+    """After a resolve: what is left of the loss is that of the markets the account is still in."""
+    markets = world.account(account).markets
+    kept = [
+        LegLoss(weight.market, weight.short, weight.share)
+        for weight in unpack(to_charge(world, account))
+        if weight.market in markets
+    ]
+    world.auctions[account] = replace(world.auctions[account], charged_next=pack(split(kept)))

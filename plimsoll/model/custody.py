@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import Final
 
 from plimsoll.model import registry, resolution, tokens, vaults
+from plimsoll.model.redemption import backing_now, is_surely_whole, units_down, vesting
 from plimsoll.model.rounding import div_down, div_up
 from plimsoll.model.state import (
     CASH_BOUND_WAD,
     RAY,
     WAD,
-    Custody,
     World,
     owner_of,
     require,
@@ -35,14 +35,14 @@ def deposit(world: World, sender: str, account: int, amount: int) -> None:
     require(account >> 96 != 0, "custody: zero account")
     accrue(world)
     books = world.custody
-    accepted = _is_surely_whole(books) or world.decide(
+    accepted = is_surely_whole(books) or world.decide(
         "custody: redemption too low",
         books.backing * DEPOSIT_FLOOR - books.claims,
         CASH_BOUND_WAD * (DEPOSIT_FLOOR + 1),
     )
     require(accepted, "custody: redemption too low")
     _pull(world, sender, amount)
-    units = _units_down(amount * SCALE, books.backing + books.unvested, books.claims)
+    units = units_down(amount * SCALE, books.backing + books.unvested, books.claims)
     books.backing += amount * SCALE
     books.claims += units
     registry.credit(world, account, units)
@@ -60,7 +60,7 @@ def withdraw(world: World, sender: str, account: int, amount: int, receiver: str
     books = world.custody
     units = word(amount * SCALE)
     value = _value_down(units, books.backing, books.claims)
-    paid = amount if _is_surely_whole(books) else _tokens_down(world, value)
+    paid = amount if is_surely_whole(books) else _tokens_down(world, value)
     require(paid != 0, "custody: pays nothing")
     registry.debit(world, account, units)
     _release(world, units, paid * SCALE)
@@ -110,7 +110,7 @@ def receive_draw(world: World, amount: int) -> None:
     """Count token units that a layer has sent: claims at the rate, backing in full."""
     accrue(world)
     books = world.custody
-    units = _units_down(amount * SCALE, books.backing, books.claims)
+    units = units_down(amount * SCALE, books.backing, books.claims)
     books.backing += amount * SCALE
     books.claims += units
 
@@ -130,20 +130,14 @@ def redemption_rate(world: World) -> int:
     return RAY if backing >= claims else div_down(backing * RAY, claims)
 
 
-def backing_now(world: World) -> int:
-    """Tokens behind the claims with what has vested until now, wad."""
-    released, surplus = _vesting(world)
-    return world.custody.backing + released - surplus
-
-
 def unvested_now(world: World) -> int:
     """Repayments still on their way, wad."""
-    return world.custody.unvested - _vesting(world)[0]
+    return world.custody.unvested - vesting(world)[0]
 
 
 def fees_in_transit(world: World) -> int:
     """What is the vaults' and waits for a sweep, wad."""
-    return world.custody.junior_due + world.custody.senior_due + _vesting(world)[1]
+    return world.custody.junior_due + world.custody.senior_due + vesting(world)[1]
 
 
 def reconciliation(world: World) -> tuple[int, int, int, int, int, int]:
@@ -172,13 +166,13 @@ def to_tokens_up(world: World, units: int) -> int:
 
 def to_units_down(world: World, amount: int) -> int:
     """Claims (wad) that token units stand for; 0 at rho = 0."""
-    return _units_down(word(amount * SCALE), backing_now(world), world.custody.claims)
+    return units_down(word(amount * SCALE), backing_now(world), world.custody.claims)
 
 
 def preview_deposit(world: World, amount: int) -> int:
     """Claims (wad) a deposit of token units would be credited with."""
     ahead = backing_now(world) + unvested_now(world)
-    return _units_down(word(amount * SCALE), ahead, world.custody.claims)
+    return units_down(word(amount * SCALE), ahead, world.custody.claims)
 
 
 # --- books ------------------------------------------------------------------------------------
@@ -186,27 +180,12 @@ def preview_deposit(world: World, amount: int) -> int:
 
 def accrue(world: World) -> None:
     """Write what has vested until now into the books."""
-    released, surplus = _vesting(world)
+    released, surplus = vesting(world)
     books = world.custody
     books.vesting_since = world.now
     books.unvested -= released
     books.backing += released - surplus
     books.junior_due += surplus
-
-
-def _vesting(world: World) -> tuple[int, int]:
-    """What has vested since the last write, and its part that the backing does not need, wad."""
-    books = world.custody
-    if books.unvested == 0:
-        return 0, 0
-    elapsed_wad_s = (world.now - books.vesting_since) * WAD
-    remaining_wad_s = books.vesting_end_wad_s - books.vesting_since * WAD
-    if elapsed_wad_s >= remaining_wad_s:
-        released = books.unvested
-    else:
-        released = div_down(books.unvested * elapsed_wad_s, remaining_wad_s)
-    missing = max(books.claims - books.backing, 0)
-    return released, max(released - missing, 0)
 
 
 def _repay(world: World, amount: int) -> None:
@@ -261,22 +240,10 @@ def _value_down(units: int, backing: int, claims: int) -> int:
     return units if backing >= claims else div_down(word(units * backing), claims)
 
 
-def _units_down(amount: int, backing: int, claims: int) -> int:
-    """Wad of tokens divided by rho; 0 at rho = 0."""
-    if backing >= claims:
-        return amount
-    return 0 if backing == 0 else div_down(word(amount * claims), backing)
-
-
-def _is_surely_whole(books: Custody) -> bool:
-    """Whether rho is 1 however the chain rounded; equality is made by the books themselves."""
-    return books.backing == books.claims or books.backing > books.claims + CASH_BOUND_WAD
-
-
 def _is_whole(world: World) -> bool:
     """Whether rho is 1."""
     books = world.custody
-    return _is_surely_whole(books) or world.decide(
+    return is_surely_whole(books) or world.decide(
         "custody: rho below one", books.backing - books.claims, CASH_BOUND_WAD
     )
 

@@ -52,8 +52,8 @@ def rematch(
 
     The price is the mark, worsened for the account by the discount. Returns the size re-matched
     (fine). Refused for an account that is not under liquidation or held by a frozen resolve, for
-    a discount above the limit, without a price, while a haircut works on either side, and for a
-    leg that lags behind.
+    a discount above the limit, without a price, in the grace after an outage, while a haircut works
+    on either side, and for a leg that lags behind.
     """
     prices.poke(world, market)
     owner = world.account(account)
@@ -62,6 +62,7 @@ def rematch(
     require(discount_ppm <= DISCOUNT_MAX_PPM, "rematch: discount too high")
     state = world.markets[market]
     require(state.priced, "oracle: no price")
+    require(not state.waiting, "oracle: grace")
     sign = 1 if world.position(account, market).long else -1
     price_wad = div_down(state.mark_wad * (PPM - sign * discount_ppm), PPM)
     matched, _ = _rematch_leg(
@@ -192,9 +193,9 @@ def adl_begin(world: World, account: int, reserved_wad: int, weights: int) -> No
 
 
 def _frozen_leg(world: World, market: int, winners_long: bool, uncovered_wad: int) -> list[JobLeg]:
-    """One market of the job, or none: without a price nobody is charged or re-matched there."""
+    """One market of the job, or none: where it is not open nobody is charged or re-matched."""
     state = world.markets[market]
-    if not state.priced:
+    if not prices.is_open(world, market):
         return []
     state.funding_frozen = True
     return [JobLeg(market, state.mark_wad, winners_long, uncovered_wad)]
@@ -233,7 +234,10 @@ def adl_step(world: World, max_buckets: int) -> bool:
         leg = job.legs[job.leg]
         finished = True
         if job.phase == REMATCH:
-            if positions.is_open(world, job.account, leg.market):
+            if world.markets[leg.market].outage.settled_at:
+                # nobody takes over what is settled: at its final mark it is cash
+                positions.cash_out(world, job.account, leg.market)
+            elif positions.is_open(world, job.account, leg.market):
                 mark = leg.mark_wad
                 budget -= _rematch_leg(world, job.account, leg.market, None, mark, mark, budget)[1]
                 finished = not positions.is_open(world, job.account, leg.market)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from plimsoll.model import positions, prices, risk
+from plimsoll.model import concentration, positions, prices, risk
 from plimsoll.model.risk import Factors
 from plimsoll.model.rounding import div_down, div_up
 from plimsoll.model.state import (
@@ -32,6 +32,8 @@ from plimsoll.model.state import (
 _EMPTY: Final = Account()  # stand for what is not there; never changed
 _FLAT: Final = Position()
 
+STALE_PPM: Final = 50_000  # of notional: initial margin of a leg without a price, besides
+
 
 @dataclass(slots=True)
 class Health:
@@ -44,6 +46,7 @@ class Health:
     cash_fine: int  # with funding up to now
     priced: bool  # every open market has a price
     entry_bound_wad: int = 0  # how far `equity_im` may be off where it counts legs at their entries
+    im_bound_wad: int = 0  # how far `im` may be off where it depends on open interest
 
 
 @dataclass(slots=True)
@@ -82,12 +85,16 @@ def health_without(world: World, account: int, market: int) -> Health:
 def leg(world: World, account: int, market: int) -> Leg:
     """One position as of now; flat if there is none. Refuses a market that is not listed."""
     now = _as_of_now(world, market)
-    terms = world.markets[market].terms
     held = world.positions.get((account, market), _FLAT)
     require(positions.is_current(world, account, market), "adl: sync first")
     notional_wad = notional_up_wad(held.size_fine, now.mark_wad)
     factors = factors_now(world, market, now)
-    im_wad, mm_wad, _ = stressed_margins(terms, notional_wad, held.choice, factors)
+    extra_wad, _ = concentrated_wad(world, market, notional_wad, now.mark_wad)
+    im_wad, mm_wad, rate_ppm = _leg_margins(
+        world, market, notional_wad, held.choice, factors, extra_wad
+    )
+    if _is_stale(world, market, now):
+        im_wad += stale_wad(notional_wad)
     return Leg(
         size_fine=held.size_fine,
         entry_fine=positions.entry_wad(held) * FINE,
@@ -96,7 +103,7 @@ def leg(world: World, account: int, market: int) -> Leg:
         notional_wad=notional_wad,
         mm_wad=mm_wad,
         im_wad=im_wad,
-        mm_rate_ppm=risk.stressed_rate_ppm(marginal_mm_rate_ppm(terms, notional_wad), factors),
+        mm_rate_ppm=rate_ppm,
         leverage_class=held.leverage_class,
     )
 
@@ -129,9 +136,31 @@ def _add_leg(world: World, account: int, market: int, total: Health) -> None:
         total.equity_im_fine += worth_wad * FINE
         total.entry_bound_wad += bound_wad
     notional_wad = notional_up_wad(size_fine, now.mark_wad)
-    im_wad, mm_wad, _ = stressed_margins(state.terms, notional_wad, held.choice, factors)
+    extra_wad, bound_wad = concentrated_wad(world, market, notional_wad, now.mark_wad)
+    im_wad, mm_wad, _ = _leg_margins(world, market, notional_wad, held.choice, factors, extra_wad)
     total.mm_wad += mm_wad
-    total.im_wad += im_wad
+    total.im_wad += im_wad + (stale_wad(notional_wad) if _is_stale(world, market, now) else 0)
+    total.im_bound_wad += bound_wad
+
+
+def _is_stale(world: World, market: int, now: Market | prices.Peek) -> bool:
+    """Whether a leg hangs on its last good mark, and may yet have another."""
+    return not now.priced and world.markets[market].outage.settled_at == 0
+
+
+def _leg_margins(
+    world: World, market: int, notional_wad: int, choice: int, factors: Factors, extra_wad: int
+) -> tuple[int, int, int]:
+    """Initial and maintenance margin (wad) of a leg, and its marginal maintenance rate (ppm).
+
+    Nothing of a settled market, whose mark is final.
+    """
+    state = world.markets[market]
+    if state.outage.settled_at:
+        return 0, 0, 0
+    im_wad, mm_wad, _ = stressed_margins(state.terms, notional_wad, choice, factors, extra_wad)
+    rate_ppm = risk.stressed_rate_ppm(marginal_mm_rate_ppm(state.terms, notional_wad), factors)
+    return im_wad, mm_wad, rate_ppm
 
 
 def factors_now(world: World, market: int, seen: Market | prices.Peek) -> Factors:
@@ -192,13 +221,43 @@ def margins(terms: Terms, notional_wad: int, choice: int) -> tuple[int, int, int
 
 
 def stressed_margins(
-    terms: Terms, notional_wad: int, choice: int, factors: Factors
+    terms: Terms, notional_wad: int, choice: int, factors: Factors, extra_wad: int = 0
 ) -> tuple[int, int, int]:
-    """`margins` times the stress factors, rounded up; the class in force knows no stress."""
+    """`margins` times the stress factors, rounded up; the class in force knows no stress.
+
+    `extra_wad` is what concentration adds to initial margin; neither of the others knows it.
+    """
     im_wad, mm_wad, in_force = margins(terms, notional_wad, choice)
+    im_wad += extra_wad
     if factors is risk.CALM:
         return im_wad, mm_wad, in_force
     return risk.stressed_im_wad(im_wad, factors), risk.stressed_mm_wad(mm_wad, factors), in_force
+
+
+def concentrated_wad(
+    world: World, market: int, notional_wad: int, mark_wad: int
+) -> tuple[int, int]:
+    """What concentration asks of a leg by the open interest of now, and its bound; wad."""
+    state = world.markets[market]
+    if state.concentration is None:
+        return 0, 0
+    interest_wad = div_down(max(world.open_interest_fine(market)), FINE)
+    return concentrated_by_wad(state, notional_wad, interest_wad, mark_wad)
+
+
+def concentrated_by_wad(
+    state: Market, notional_wad: int, interest_wad: int, mark_wad: int
+) -> tuple[int, int]:
+    """The same by the open interest of the larger side that a fill has found."""
+    extra_wad = concentration.extra_wad(state.concentration, notional_wad, interest_wad, mark_wad)
+    if extra_wad == 0:
+        return 0, 0
+    return extra_wad, div_up(prices.interest_bound_wad(state) * mark_wad, WAD)
+
+
+def stale_wad(notional_wad: int) -> int:
+    """Initial margin that a leg without a price needs besides, rounded up."""
+    return div_up(notional_wad * STALE_PPM, PPM)
 
 
 def marginal_mm_rate_ppm(terms: Terms, notional_wad: int) -> int:

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from plimsoll.model import prices
+from plimsoll.model import outages, prices
+from plimsoll.model.rounding import div_down
 from plimsoll.model.state import (
     FINE,
     MAX_MARKETS,
     RAY,
     SIZE_BOUND_WAD,
+    WAD,
     Account,
     Epoch,
     Market,
@@ -193,13 +195,29 @@ def touch(world: World, account: int, market: int) -> bool:
 def sync(world: World, account: int, market: int) -> bool:
     """The public call: poke the market and touch one leg; False if it was far behind.
 
+    The leg of a settled market is turned into cash at the final mark once its window is over.
     Refused for an unknown market, for the account of the frozen resolve and while a haircut
     works on the leg's side.
     """
     prices.poke(world, market)
     owner = world.accounts.get(account)
     require(owner is None or not owner.locked, "account: locked")
-    return touch(world, account, market)
+    if not touch(world, account, market):
+        return False
+    state = world.markets[market]
+    # a frozen resolve may still charge the winners of a settled market, and ends first
+    if outages.converts(state.outage, world.now) and not state.funding_frozen:
+        cash_out(world, account, market)
+    return True
+
+
+def cash_out(world: World, account: int, market: int) -> None:
+    """Turn a leg of a settled market into cash at the final mark; nothing without a position."""
+    if not is_open(world, account, market):
+        return
+    owner, leg = world.account(account), world.position(account, market)
+    owner.cash_fine += div_down(leg.size_fine * world.markets[market].mark_wad, WAD)
+    _remove(owner, leg, market)
 
 
 # --- places -----------------------------------------------------------------------------------

@@ -8,24 +8,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from plimsoll.model import risk
+from plimsoll.model import backing, capital, feeds, outages, risk
+from plimsoll.model.outages import Outage
 from plimsoll.model.risk import Risk
 from plimsoll.model.rounding import div_down, div_up, div_zero
 from plimsoll.model.state import (
+    FINE,
     MICRO,
     PPB,
-    PPM,
     RAY,
     SIZE_BOUND_WAD,
     WAD,
-    FeedRules,
     Market,
     Refused,
     World,
     require,
 )
+from plimsoll.model.tokens import WORD_MAX
 
-PRICE_MAX = 2**96 - 1
 BUCKET_SECONDS = 300
 WINDOW_BUCKETS = 12
 PREMIUM_UNIT_PPB = 100  # of the window
@@ -48,6 +48,9 @@ class Peek:
     premium_sum: int
     premiums_ppb: tuple[int, ...]
     risk: Risk
+    outage: Outage
+    waiting: bool  # in the grace after an outage
+    cap_quote: int
 
 
 def market_of(world: World, market: int) -> Market:
@@ -56,43 +59,6 @@ def market_of(world: World, market: int) -> Market:
     if state is None:
         raise Refused("market: unknown")
     return state
-
-
-# --- feeds ----------------------------------------------------------------------------------
-
-
-def read_feeds(world: World, market: int) -> tuple[int, bool]:
-    """Mark (wad) the feeds agree on now, and whether they do; (0, False) if not."""
-    state = world.markets[market]
-    fresh = []
-    for feed, max_age_s in zip(state.feeds, state.rules.max_age_s, strict=True):
-        updated_at = feed.updated_at
-        if feed.broken or not 0 < feed.answer <= PRICE_MAX or updated_at == 0:
-            continue
-        price_wad = feed.answer * 10 ** (18 - feed.decimals)
-        if price_wad <= PRICE_MAX and 0 <= world.now - updated_at <= max_age_s:
-            fresh.append(price_wad)
-    if len(state.feeds) == 1:
-        return (fresh[0], True) if fresh else (0, False)
-    return _agreed(fresh, state.rules)
-
-
-def _agreed(prices_wad: list[int], rules: FeedRules) -> tuple[int, bool]:
-    """Median of the prices near the median of all; no price unless a quorum is left."""
-    if len(prices_wad) < rules.quorum:
-        return 0, False
-    middle = _median_wad(sorted(prices_wad))
-    reach = div_down(middle * rules.max_deviation_ppm, PPM)
-    kept = sorted(price for price in prices_wad if abs(price - middle) <= reach)
-    if len(kept) < rules.quorum:
-        return 0, False
-    return _median_wad(kept), True
-
-
-def _median_wad(ordered: list[int]) -> int:
-    """Median of an ordered list; of an even number the mean of the middle two, rounded down."""
-    half, odd = divmod(len(ordered), 2)
-    return ordered[half] if odd else div_down(ordered[half - 1] + ordered[half], 2)
 
 
 # --- the mark of a block --------------------------------------------------------------------
@@ -110,8 +76,11 @@ def peek(world: World, market: int) -> Peek:
         premium_sum=state.premium_sum,
         premiums_ppb=state.premiums_ppb,
         risk=state.risk,
+        outage=state.outage,
+        waiting=state.waiting,
+        cap_quote=state.cap_quote,
     )
-    if state.block == world.block:
+    if state.block == world.block or state.outage.settled_at != 0:
         return seen
     since = state.time
     steps = div_down(world.now, BUCKET_SECONDS) - div_down(since, BUCKET_SECONDS)
@@ -120,10 +89,15 @@ def peek(world: World, market: int) -> Peek:
         since = (div_down(since, BUCKET_SECONDS) + 1) * BUCKET_SECONDS
         seen.funding_index_ray += _flow_ray(state, seen.rate_ppb, since - state.time)
         _close_bucket(world, market, state, seen, steps)
+        if state.buffer_terms is not None:
+            seen.cap_quote = capital.cap_quote(world, state.buffer_terms)
     seen.funding_index_ray += _flow_ray(state, seen.rate_ppb, world.now - since)
-    price_wad, seen.priced = read_feeds(world, market)
+    price_wad, seen.priced = feeds.read(world, market)
+    seen.outage = _outage_at(world, state, seen.priced)
+    seen.waiting = seen.priced and world.now < seen.outage.grace_until
     if seen.priced:
-        seen.risk = _risk_at(state, price_wad, world.now)
+        grace_until = seen.outage.grace_until if seen.waiting else 0
+        seen.risk = _risk_at(state, price_wad, world.now, grace_until)
         seen.mark_wad = price_wad
     return seen
 
@@ -150,6 +124,9 @@ def poke(world: World, market: int) -> tuple[int, bool]:
     state.premium_sum = seen.premium_sum
     state.premiums_ppb = seen.premiums_ppb
     state.risk = seen.risk
+    state.outage = seen.outage
+    state.waiting = seen.waiting
+    state.cap_quote = seen.cap_quote
     state.block = world.block
     state.time = world.now
     return state.mark_wad, state.priced
@@ -162,10 +139,36 @@ def poke_all(world: World, account: int) -> None:
 
 
 def hold(world: World, market: int, long: bool) -> None:
-    """Holds a side of a market from now on; nothing happens where there are no risk terms."""
-    state = market_of(world, market)
-    if state.risk_terms is not None:
-        state.risk = risk.held(state.risk_terms, state.risk, long, world.now)
+    """Holds a side of a market from now on, to the end of a running grace at least.
+
+    Nothing happens where there are no risk terms, nor in a settled market.
+    """
+    poke(world, market)
+    state = world.markets[market]
+    if state.risk_terms is not None and state.outage.settled_at == 0:
+        grace_until = state.outage.grace_until if state.waiting else 0
+        state.risk = risk.held(state.risk_terms, state.risk, long, world.now, grace_until)
+
+
+def is_open(world: World, market: int) -> bool:
+    """Whether accounts may be resolved in a market: it has a price and no grace runs.
+
+    A settled one is open until positions become cash.
+    """
+    return _is_open(peek(world, market), world.now)
+
+
+def clock_stop(world: World, market: int) -> tuple[int, int, bool]:
+    """As the view: the last time in which auction clocks stood still, and if the market is open."""
+    now = peek(world, market)
+    return *outages.stop(now.outage, now.priced, world.now), _is_open(now, world.now)
+
+
+def _is_open(seen: Peek, now: int) -> bool:
+    """Whether a market, as of now, is open."""
+    if seen.outage.settled_at:
+        return outages.is_settling(seen.outage, now)
+    return seen.priced and not seen.waiting
 
 
 def risk_view(world: World, market: int) -> tuple[int, int, int, int, bool, bool, int]:
@@ -174,11 +177,45 @@ def risk_view(world: World, market: int) -> tuple[int, int, int, int, bool, bool
     return risk.shown(world.markets[market].risk_terms, now.risk, now.mark_wad, world.now)
 
 
-def _risk_at(state: Market, mark_wad: int, now: int) -> Risk:
+def cap_view(world: World, market: int) -> int:
+    """As the view `buffer_cap`: notional (wad) a side may have, all there is without terms."""
+    cap_quote = peek(world, market).cap_quote
+    return cap_quote * WAD if cap_quote else WORD_MAX
+
+
+def buffer_view(world: World, market: int) -> tuple[int, int, int]:
+    """Cap (wad of notional), utilisation and surcharge of now (ppm); no utilisation without cap."""
+    now = peek(world, market)
+    if not now.cap_quote:
+        return WORD_MAX, 0, 0
+    interest_wad = div_down(max(world.open_interest_fine(market)), FINE)
+    used_ppm = backing.utilisation_ppm(now.cap_quote, interest_wad, now.mark_wad)
+    return now.cap_quote * WAD, used_ppm, backing.surcharge_ppm(used_ppm)
+
+
+def interest_bound_wad(state: Market) -> int:
+    """How far the chain's open interest may be from ours."""
+    return SIZE_BOUND_WAD + sum(state.dust_wad.values())
+
+
+def _outage_at(world: World, state: Market, priced: bool) -> Outage:
+    """What a poke of now that finds a price, or none, makes of the market's outages."""
+    before, last, now = state.outage, state.time, world.now
+    if not state.priced:
+        return outages.ended(before, now) if priced else before
+    # nobody could poke while the sequencer was down: the last poke was the last sign of life
+    up_since = feeds.sequencer_up_since(world)
+    silent = now - last >= outages.GAP_SECONDS and up_since > last
+    if not priced:
+        return outages.lost(before, last if silent else now, now)
+    return outages.ended(outages.lost(before, last, now), up_since) if silent else before
+
+
+def _risk_at(state: Market, mark_wad: int, now: int, grace_until: int) -> Risk:
     """The market's risk once this mark is stored; the same if it is the stored one."""
     if state.risk_terms is None or mark_wad == state.mark_wad:
         return state.risk
-    return risk.moved(state.risk_terms, state.risk, state.mark_wad, mark_wad, now)
+    return risk.moved(state.risk_terms, state.risk, state.mark_wad, mark_wad, now, grace_until)
 
 
 def _flow_ray(state: Market, rate_ppb: int, elapsed_s: int) -> int:

@@ -30,6 +30,8 @@ from plimsoll.model import (
     vaults,
     waterfall,
 )
+from plimsoll.model.backing import BufferTerms
+from plimsoll.model.concentration import Concentration
 from plimsoll.model.orders import Offer
 from plimsoll.model.risk import RiskTerms
 from plimsoll.model.snapshot import Snapshot
@@ -146,6 +148,20 @@ class Protocol:
         access.only_owner(self.world, sender)
         registry.set_risk_terms(self.world, market, RiskTerms(*terms))
 
+    def settle_market(self, sender: str, market: int) -> None:
+        """Wind a market down: the owner at any time, anybody after three days without a price."""
+        registry.settle_market(self.world, sender, market)
+
+    def set_buffer_terms(self, sender: str, market: int, terms: tuple[int, int, int]) -> None:
+        """How insurance capital backs a market, as `BufferTerms` (ppm); owner only."""
+        access.only_owner(self.world, sender)
+        registry.set_buffer_terms(self.world, market, BufferTerms(*terms))
+
+    def set_concentration(self, sender: str, market: int, terms: tuple[int, int, int]) -> None:
+        """What counts as a large position, as `Concentration` (percent, code); owner only."""
+        access.only_owner(self.world, sender)
+        registry.set_concentration(self.world, market, Concentration(*terms))
+
     # --- liquidator ---------------------------------------------------------------------
 
     def start(self, _sender: str, account: int) -> None:
@@ -237,6 +253,10 @@ class Protocol:
     ) -> None:
         """As `set_answer`, for a round of any time (unix seconds; 0: not complete)."""
         feeds.set_round(self.world, market, place, answer, updated_at)
+
+    def set_sequencer(self, _sender: str, answer: int, started_at: int) -> None:
+        """A round of the sequencer's test feed: 0 up, 1 down, since when (unix seconds)."""
+        feeds.set_sequencer(self.world, answer, started_at)
 
     # --- token, attackers ---------------------------------------------------------------
 

@@ -6,15 +6,19 @@ Clearinghouse.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
-from plimsoll.model import margin, positions, prices
+from plimsoll.model import backing, capital, concentration, margin, outages, positions, prices
+from plimsoll.model.backing import BufferTerms
+from plimsoll.model.concentration import Concentration
 from plimsoll.model.risk import NO_RISK, Risk, RiskTerms
 from plimsoll.model.rounding import div_down
 from plimsoll.model.state import (
     CASH_BOUND_WAD,
     DUST_COVER_WAD,
     FINE,
+    PPM,
     Account,
     World,
     owner_of,
@@ -50,6 +54,7 @@ def set_leverage_class(
 def set_risk_terms(world: World, market: int, terms: RiskTerms) -> None:
     """Sets how a market weighs its mark's moves, within hard bounds; what it remembers stays."""
     state = prices.market_of(world, market)
+    require(state.outage.settled_at == 0, "market: settled")
     require(60 <= terms.ema_seconds <= 86_400, "risk: bad ema time")
     require(300 <= terms.volatility_seconds <= 604_800, "risk: bad volatility time")
     require(50_000 <= terms.calm_ppm <= 5_000_000, "risk: bad calm volatility")
@@ -59,6 +64,63 @@ def set_risk_terms(world: World, market: int, terms: RiskTerms) -> None:
     state.risk_terms = terms
     if state.risk == NO_RISK:
         state.risk = Risk(changed_at=world.now)
+
+
+def settle_market(world: World, sender: str, market: int) -> None:
+    """Winds a market down: its mark is final, nobody trades in it any more.
+
+    The owner may while there is a price, anybody once there has been none for three days.
+    """
+    prices.poke(world, market)
+    state = world.markets[market]
+    require(state.outage.settled_at == 0, "market: settled")
+    dead = outages.is_dead(state.outage, state.priced, world.now)
+    by_owner = sender == world.addresses["timelock"]
+    require(dead or (by_owner and state.priced), "market: alive")
+    busy = state.funding_frozen or state.locked_longs or state.locked_shorts
+    require(not busy, "market: being resolved")
+    state.outage = outages.settled(state.outage, state.priced, world.now)
+    state.priced = state.waiting = False
+    state.rate_ppb = 0
+    state.risk = replace(state.risk, stirred=False)
+    state.buffer_terms, state.cap_quote, state.concentration = None, 0, None
+
+
+def set_buffer_terms(world: World, market: int, terms: BufferTerms) -> None:
+    """Sets how insurance capital backs a market, within hard bounds, and its cap at once.
+
+    All zero: the market needs no capital. No more than all of it may be promised.
+    """
+    state = prices.market_of(world, market)
+    require(state.outage.settled_at == 0, "market: settled")
+    if terms == backing.NO_TERMS:
+        state.buffer_terms, state.cap_quote = None, 0
+        return
+    require(100_000 <= terms.kappa_ppm <= 100_000_000, "buffer: bad multiple")
+    require(1 <= terms.share_ppm <= PPM, "buffer: bad share")
+    require(10_000 <= terms.gap_ppm <= PPM, "buffer: bad gap")
+    others = [
+        other.buffer_terms.share_ppm
+        for other in world.markets.values()
+        if other is not state and other.buffer_terms is not None
+    ]
+    require(sum(others) + terms.share_ppm <= PPM, "buffer: shares above one")
+    state.buffer_terms = terms
+    state.cap_quote = capital.cap_quote(world, terms)
+
+
+def set_concentration(world: World, market: int, terms: Concentration) -> None:
+    """Sets from where on a position counts as large, and its rate; all zero: never."""
+    state = prices.market_of(world, market)
+    require(state.outage.settled_at == 0, "market: settled")
+    if terms == concentration.NO_TERMS:
+        state.concentration = None
+        return
+    require(terms.share_percent <= 31, "concentration: bad share")
+    some = terms.share_percent != 0
+    require(some <= terms.rate_percent <= 50 * some, "concentration: bad rate")
+    require(terms.floor_code <= 15 * some, "concentration: bad floor")
+    state.concentration = terms
 
 
 def _is_unused(world: World, account: int) -> bool:
@@ -95,7 +157,7 @@ def debit(world: World, account: int, wad: int) -> None:
         positions.require_unlocked(world.markets[market], world.positions[account, market].long)
     health = margin.health(world, account)
     lead = health.equity_im_fine - (wad + health.im_wad) * FINE
-    bound = _CASH_BOUND_FINE + health.entry_bound_wad * FINE
+    bound = _CASH_BOUND_FINE + (health.entry_bound_wad + health.im_bound_wad) * FINE
     require(world.decide("debit: initial margin", lead, bound), "margin: below initial")
     state.cash_fine -= wad * FINE
 

@@ -15,6 +15,7 @@ from plimsoll.model import (
     deleveraging,
     lanes,
     margin,
+    outages,
     positions,
     prices,
     retest,
@@ -36,7 +37,10 @@ def start(world: World, account: int) -> None:
     require(last.started == 0, "liquidation: already started")
     markets = world.account(account).markets
     for market in markets:
-        prices.poke(world, market)
+        _, priced = prices.poke(world, market)
+        if not priced and outages.converts(world.markets[market].outage, world.now):
+            # what has been settled is cash by now, and bears no loss
+            positions.sync(world, account, market)
     health = margin.health(world, account)
     lead = health.equity_fine - health.mm_wad * FINE
     below = not world.decide("start: below margin", lead, retest.CLOSE_FINE)
@@ -93,7 +97,7 @@ def resolve(world: World, max_buckets: int) -> bool:
         return _rematch(world, account, max_buckets)
     world.resolving = account
     reserved = sum(waterfall.reservation(world, account))
-    deleveraging.adl_begin(world, account, reserved, world.auctions[account].weights)
+    deleveraging.adl_begin(world, account, reserved, auctions.to_charge(world, account))
     return _deleverage(world, max_buckets)
 
 
@@ -130,8 +134,8 @@ def _next_urgent(world: World) -> tuple[int, retest.Verdict, bool, bool]:
 def _next(world: World) -> tuple[int, retest.Verdict, bool]:
     """First account by start time whose auction has run out and that can be worked on; likewise.
 
-    Cured ones leave, ones without a price go to the back; entries appended meanwhile wait for the
-    next call.
+    Cured ones leave, ones without an open leg go to the back; entries appended meanwhile wait for
+    the next call.
     """
     place = lanes.pass_holes(world, False, MAX_HOLES)
     end = lanes.end(world, False)
@@ -145,11 +149,14 @@ def _next(world: World) -> tuple[int, retest.Verdict, bool]:
         if account == 0:
             continue
         skipped += 1
-        if not auctions.has_run_out(world, world.auctions[account]):
+        if not auctions.has_run_out(world, account, world.auctions[account]):
             continue
         moved = True
         if not _sync(world, account):
             return 0, retest.Verdict.OVER, True
+        # what had run out may have been a leg that was closed long ago
+        if not auctions.has_run_out(world, account, world.auctions[account]):
+            continue
         verdict = _retest(world, account)
         if verdict is retest.Verdict.OVER:
             continue
@@ -196,6 +203,9 @@ def _rematch(world: World, account: int, max_buckets: int) -> bool:
         leg = margin.leg(world, account, market)
         if not leg.priced or retest.is_gone(world, account, market):
             continue
+        auction = world.auctions[account]
+        if not (prices.is_open(world, market) and auctions.has_run_out_in(world, auction, market)):
+            continue
         discount_ppm = min(takes.margin_share_ppm(world, health, leg) // 2, DISCOUNT_MAX_PPM)
         wanted = takes.restoring(world, health, leg, discount_ppm)
         size_fine = takes.size_worth_fine(world, wanted, leg)
@@ -224,7 +234,7 @@ def _is_below_zero(world: World, health: margin.Health) -> bool:
 def _refreeze(world: World, account: int) -> None:
     """Freeze what is left anew after ten minutes.
 
-    Not while a haircut is half done, nor if the account is solvent or nothing of it has a price.
+    Not while a haircut is half done, nor if the account is solvent or no leg of it is open.
     """
     job = world.job
     assert job is not None, "a frozen resolve has a job"
@@ -234,7 +244,7 @@ def _refreeze(world: World, account: int) -> None:
     if not _is_below_zero(world, health) or not retest.can_resolve(world, account):
         return
     reserved = retest.reserve(world, account, retest.deficit_wad(health))
-    deleveraging.adl_begin(world, account, reserved, world.auctions[account].weights)
+    deleveraging.adl_begin(world, account, reserved, auctions.to_charge(world, account))
 
 
 def _deleverage(world: World, max_buckets: int) -> bool:
@@ -243,6 +253,7 @@ def _deleverage(world: World, max_buckets: int) -> bool:
     if not deleveraging.adl_step(world, max_buckets):
         return False
     world.resolving = 0
+    auctions.forget_resolved(world, account)
     verdict = _retest(world, account)
     if verdict is retest.Verdict.OVER:
         return True

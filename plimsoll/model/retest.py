@@ -70,11 +70,12 @@ def retest(world: World, account: int, health: Health, must_fit: bool) -> Verdic
     elif auction.reserving:
         reserve(world, account, 0)
     urgent_place = auction.urgent_place
-    # while nothing of the account has a price nobody can resolve it, and nobody must wait for that
+    # while no leg of the account is open nobody can resolve it, and nobody must wait for that
     urgent = not fits and can_resolve(world, account)
+    if not fits and (urgent_place == 0 or not urgent):
+        _hold_winners(world, auction.weights, uncovered_wad, everywhere=urgent)
     if urgent and urgent_place == 0:
         urgent_place = lanes.append(world, True, account)
-        _hold_winners(world, auction.weights, uncovered_wad)
     elif not urgent and urgent_place != 0:
         lanes.remove(world, True, urgent_place)
         urgent_place = 0
@@ -103,8 +104,8 @@ def is_gone(world: World, account: int, market: int) -> bool:
 
 
 def can_resolve(world: World, account: int) -> bool:
-    """Whether some leg has a price: the others wait for theirs."""
-    return any(prices.peek(world, market).priced for market in world.account(account).markets)
+    """Whether some leg may be resolved: the others wait for their price, or for their grace."""
+    return any(prices.is_open(world, market) for market in world.account(account).markets)
 
 
 def deficit_wad(health: Health) -> int:
@@ -134,9 +135,15 @@ def _reserve_deficit(world: World, account: int, deficit: int) -> tuple[bool, in
     return world.decide("retest: loss fits", spare, CASH_BOUND_WAD), uncovered
 
 
-def _hold_winners(world: World, weights: int, uncovered_wad: int) -> None:
-    """Hold the sides that may have to bear a loss, if it is above a ten-thousandth of them."""
+def _hold_winners(world: World, weights: int, uncovered_wad: int, everywhere: bool) -> None:
+    """Hold the sides that may have to bear a loss, if it is above a ten-thousandth of them.
+
+    While nobody can resolve the account, only where that is for want of a price or in a grace: or
+    one dead feed would hold the winners of other markets for as long as somebody looks again.
+    """
     for field in loss_weights.unpack(weights):
+        if not everywhere and prices.is_open(world, field.market):
+            continue
         mark_wad = prices.peek(world, field.market).mark_wad
         long, short = world.open_interest_fine(field.market)
         interest_wad = (long if field.short else short) // FINE
@@ -169,7 +176,7 @@ def _end(world: World, account: int, auction: Auction) -> None:
     lanes.remove(world, False, auction.place)
     if auction.urgent_place != 0:
         lanes.remove(world, True, auction.urgent_place)
-    world.auctions[account] = auctions.closed(world, auction)
+    world.auctions[account] = auctions.closed(world, account, auction)
     state = world.account(account)
     require(not state.locked, "account: locked")
     state.started = False

@@ -164,8 +164,13 @@ def stressed_rate_ppm(rate_ppm: int, factors_now: Factors) -> int:
 # --- changes ----------------------------------------------------------------------------------
 
 
-def moved(terms: RiskTerms, risk: Risk, old_wad: int, mark_wad: int, now: int) -> Risk:
-    """What a poke stores that finds another mark than the stored one."""
+def moved(
+    terms: RiskTerms, risk: Risk, old_wad: int, mark_wad: int, now: int, grace_until: int = 0
+) -> Risk:
+    """What a poke stores that finds another mark than the stored one.
+
+    The time of a hold begins at the end of a running grace: nobody may resolve before it.
+    """
     elapsed = now - risk.changed_at
     average = _PPB + distance_ppb(terms, risk, now)
     distance = _clamped(div_down(average * old_wad, mark_wad) - _PPB)
@@ -178,7 +183,7 @@ def moved(terms: RiskTerms, risk: Risk, old_wad: int, mark_wad: int, now: int) -
     if abs(news) > terms.jump_ppm * 1_000:
         longs_held = longs_held or news > 0
         shorts_held = shorts_held or news < 0
-        until = max(until, now + terms.hold_seconds)
+        until = max(until, max(now, grace_until) + terms.hold_seconds)
         news = 0
     return Risk(
         changed_at=now,
@@ -194,14 +199,14 @@ def moved(terms: RiskTerms, risk: Risk, old_wad: int, mark_wad: int, now: int) -
     )
 
 
-def held(terms: RiskTerms, risk: Risk, long: bool, now: int) -> Risk:
-    """The risk with one side more held from now on; the later end counts for both."""
+def held(terms: RiskTerms, risk: Risk, long: bool, now: int, grace_until: int = 0) -> Risk:
+    """The risk with one side more held from now on, as by a jump; the later end counts for both."""
     longs_held, shorts_held, until = _still_held(risk, now)
     return replace(
         risk,
         longs_held=longs_held or long,
         shorts_held=shorts_held or not long,
-        hold_until=max(until, now + terms.hold_seconds),
+        hold_until=max(until, max(now, grace_until) + terms.hold_seconds),
         stirred=True,
     )
 

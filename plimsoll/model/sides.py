@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from plimsoll.model import margin, positions
+from plimsoll.model import backing, margin, positions, prices
 from plimsoll.model.margin import notional_up_wad, value_down_wad
 from plimsoll.model.risk import Factors
 from plimsoll.model.rounding import div_down, div_up
@@ -41,6 +41,7 @@ class Deal:
     magnitude_fine: int
     cash_wad: int  # signed: the size at the price, rounded down: what the taker pays
     notional_wad: int  # its magnitude, rounded up
+    interest_wad: int  # of the larger side, as the fill found it
 
 
 @dataclass(slots=True)
@@ -69,6 +70,7 @@ def deal_of(world: World, market: int, size_fine: int, price_wad: int) -> Deal:
     """What the sides of a fill share; refuses a market without a price."""
     state = world.markets[market]
     require(state.priced, "oracle: no price")
+    interest_wad = div_down(max(world.open_interest_fine(market)), FINE)
     return Deal(
         market=market,
         state=state,
@@ -76,6 +78,46 @@ def deal_of(world: World, market: int, size_fine: int, price_wad: int) -> Deal:
         magnitude_fine=abs(size_fine),
         cash_wad=value_down_wad(size_fine, price_wad),
         notional_wad=notional_up_wad(size_fine, price_wad),
+        interest_wad=interest_wad,
+    )
+
+
+def surcharge_ppm(world: World, deal: Deal, maker: int, taker: int, size_fine: int) -> int:
+    """What a fill adds to both fee rates for the last of the room; its size is the taker's.
+
+    Nothing where a side reduces: a position changes hands. The chain's may be a step off ours.
+    """
+    if not deal.state.cap_quote:
+        return 0
+    found = _surcharge_at_ppm(deal.state, deal.interest_wad)
+    bound_wad = prices.interest_bound_wad(deal.state)
+    for off_wad in (-bound_wad, bound_wad):
+        other = _surcharge_at_ppm(deal.state, max(deal.interest_wad + off_wad, 0))
+        if other != found and not world.decide("trade: surcharge", 0, 0):
+            found = other
+            break
+    if found == 0:
+        return 0
+    handed_on = _is_reduction(world, deal, maker, -size_fine) or _is_reduction(
+        world, deal, taker, size_fine
+    )
+    return 0 if handed_on else found
+
+
+def _is_reduction(world: World, deal: Deal, account: int, delta_fine: int) -> bool:
+    """Whether a change makes a position smaller, or is refused anyway for want of a sync."""
+    if not positions.is_current(world, account, deal.market):
+        return True
+    before = world.position(account, deal.market).size_fine
+    if before == 0 or (before > 0) == (delta_fine > 0):
+        return False
+    bound = _SIZE_BOUND_FINE if deal.state.epochs else _SLICE_BOUND_FINE
+    return world.decide("trade: reduces", abs(before) - abs(delta_fine), bound)
+
+
+def _surcharge_at_ppm(state: Market, interest_wad: int) -> int:
+    return backing.surcharge_ppm(
+        backing.utilisation_ppm(state.cap_quote, interest_wad, state.mark_wad)
     )
 
 
@@ -103,7 +145,8 @@ def settle(world: World, deal: Deal, side: Side) -> Outcome:
     entry_fine = leg.entry_fine
     if not reduces:
         entry_fine = _new_entry_fine(leg, before if stays else 0, after, deal)
-    fee_wad, class_in_force = _checked_fee(world, deal, side, before, after, entry_fine)
+    fee_wad = div_up(deal.notional_wad * side.fee_ppm, PPM * MICRO) * MICRO
+    fee_wad, class_in_force = _checked_fee(world, deal, side, before, after, entry_fine, fee_wad)
     leverage_class = leg.leverage_class if reduces else class_in_force
     positions.change(world, side.account, deal.market, after, entry_fine, leverage_class)
     owner.cash_fine += (side.cash_wad - fee_wad) * FINE
@@ -117,7 +160,13 @@ def settle(world: World, deal: Deal, side: Side) -> Outcome:
 
 
 def _checked_fee(
-    world: World, deal: Deal, side: Side, before: int, after: int, entry_fine: int
+    world: World,
+    deal: Deal,
+    side: Side,
+    before: int,
+    after: int,
+    entry_fine: int,
+    fee_wad: int,
 ) -> tuple[int, int]:
     """Checks the margin of a side that goes from size `before` to `after` at an entry (all fine).
 
@@ -127,19 +176,23 @@ def _checked_fee(
     mark_wad = state.mark_wad
     reduces = abs(after) < abs(before) and before * after >= 0
     leg = world.position(side.account, deal.market)
-    fee_wad = div_up(deal.notional_wad * side.fee_ppm, PPM * MICRO) * MICRO
     others = margin.health_without(world, side.account, deal.market)
     factors = margin.factors_now(world, deal.market, state)
     if not side.opening and before and (reduces or before * after < 0):
         _check_held(world, factors, leg, mark_wad, before > 0)
+    notional_wad = notional_up_wad(after, mark_wad)
+    extra_wad, extra_bound_wad = margin.concentrated_by_wad(
+        state, notional_wad, deal.interest_wad, mark_wad
+    )
     im_wad, mm_wad, class_in_force = margin.stressed_margins(
-        state.terms, notional_up_wad(after, mark_wad), leg.choice, factors
+        state.terms, notional_wad, leg.choice, factors, extra_wad
     )
     im_wad += others.im_wad
     mm_wad += others.mm_wad
     worth_wad, bound_wad = _opening_value(after, entry_fine, mark_wad, factors)
     lead = others.equity_im_fine + (side.cash_wad + worth_wad - fee_wad - im_wad) * FINE
-    bound = _CASH_BOUND_FINE + (others.entry_bound_wad + bound_wad) * FINE
+    bound_wad += others.entry_bound_wad + others.im_bound_wad + extra_bound_wad
+    bound = _CASH_BOUND_FINE + bound_wad * FINE
     if world.decide("trade: initial margin", lead, bound):
         return fee_wad, class_in_force
     require(reduces and not side.opening, "margin: below initial")

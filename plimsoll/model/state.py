@@ -15,6 +15,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from plimsoll.model.backing import BufferTerms
+from plimsoll.model.concentration import Concentration
+from plimsoll.model.outages import NO_OUTAGE, Outage
 from plimsoll.model.risk import NO_RISK, Risk, RiskTerms
 
 WAD: Final = 10**18
@@ -82,6 +85,14 @@ class Feed:
 
 
 @dataclass(frozen=True, slots=True)
+class Sequencer:
+    """The newest round of the feed that says whether the chain's sequencer runs."""
+
+    answer: int  # 0: up
+    started_at: int  # unix seconds: since when; 0: the round is not valid
+
+
+@dataclass(frozen=True, slots=True)
 class FeedRules:
     """How a market's feeds become a mark; as `IPriceOracle` knows them."""
 
@@ -120,6 +131,11 @@ class Market:
     funding_frozen: bool = False
     risk_terms: RiskTerms | None = None  # None: no average, no stress, no hold
     risk: Risk = NO_RISK
+    outage: Outage = NO_OUTAGE
+    waiting: bool = False  # in the grace after an outage
+    buffer_terms: BufferTerms | None = None  # None: open interest needs no insurance capital
+    cap_quote: int = 0  # notional they allow, as of the last refresh; 0 without terms
+    concentration: Concentration | None = None  # None: no position counts as large
     # worst entry (fine) any member of a place may have, where a haircut has moved it away from the
     # tick's worse edge; it may outlive the last member until somebody joins
     worst_fine: dict[Place, int] = field(default_factory=dict)
@@ -254,6 +270,7 @@ class Auction:
     started: int = 0
     start_block: int = 0
     weights: int = 0  # as `plimsoll.loss_weights` packs them
+    charged_next: int = 0  # those of the markets that no resolve has dealt with; 0: all
     offset: int = 0
     ended: int = 0
     reserving: bool = False
@@ -321,6 +338,7 @@ class World:
     waterfall: Waterfall
     params: AuctionParams
     addresses: dict[str, str]  # of our contracts, by name in lower case ("custody", …)
+    sequencer: Sequencer | None = None  # None on a chain without one
     accounts: dict[int, Account] = field(default_factory=dict)
     positions: dict[tuple[int, int], Position] = field(default_factory=dict)  # account, market
     auctions: dict[int, Auction] = field(default_factory=dict)

@@ -118,7 +118,7 @@ def take_for(
 def terms(world: World, account: int, market: int, health: Health, leg: Leg) -> Terms:
     """What a take of the leg gets now, given health and leg."""
     params = world.params
-    concession_ppm = auctions.concession_ppm(world, world.auctions[account])
+    concession_ppm = auctions.concession_ppm(world, world.auctions[account], market)
     share_ppm = margin_share_ppm(world, health, leg)
     account_concession_ppm = min(concession_ppm, share_ppm)
     account_fee_ppm = min(params.fee_ppm, share_ppm - account_concession_ppm)

@@ -30,8 +30,10 @@ def balance(vault: Vault, owner: str) -> int:
 
 
 def transfer(world: World, vault: Vault, sender: str, to: str, amount: int) -> bool:
-    """Move shares; requested ones stay where they are."""
+    """Move shares; those under notice stay where they are, and a lapsed notice is cleared."""
     locked = _live_request(world, vault, sender).shares
+    if locked == 0 and sender in vault.requests:
+        _set_request(vault, sender, 0, 0)
     require(word(amount + locked) <= balance(vault, sender), "vault: shares locked")
     require(to != ZERO_ADDRESS, "erc20: transfer to the zero address")
     vault.shares[sender] = balance(vault, sender) - amount

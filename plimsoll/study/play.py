@@ -22,7 +22,7 @@ from plimsoll.study.cast import (
     wealth,
     wish,
 )
-from plimsoll.study.rules import Rule
+from plimsoll.study.rules import MARKET, Rule
 from plimsoll.study.venue import Seat, Venue, new_world
 
 PROBES: Final = (
@@ -209,8 +209,9 @@ class Play:
         """Whether the queue has somebody to work on."""
         world = self.venue.world
         return any(
-            auction.started and (auction.urgent_place or auctions.has_run_out(world, auction))
-            for auction in world.auctions.values()
+            auction.started
+            and (auction.urgent_place or auctions.has_run_out(world, account, auction))
+            for account, auction in world.auctions.items()
         )
 
     def _scheme(self, number: int) -> None:
@@ -248,7 +249,7 @@ class Play:
             left = self.appetite * WAD // venue.mark
             if auction.started == 0 or left <= 0 or venue.size(account) == 0:
                 continue
-            if auctions.concession_ppm(venue.world, auction) >= self.crash.demand:
+            if auctions.concession_ppm(venue.world, auction, MARKET) >= self.crash.demand:
                 taken = venue.take(taker, account, left)
                 self.appetite -= taken * venue.mark // WAD
 

@@ -288,7 +288,7 @@ class Guard:
         """Bankrupt accounts in the order of the queue: urgent ones, then those that ran out."""
         running = self.world.auctions
         urgent = [a for a in self.deficits if running[a].urgent_place]
-        late = [a for a in self.deficits if auctions.has_run_out(self.world, running[a])]
+        late = [a for a in self.deficits if auctions.has_run_out(self.world, a, running[a])]
         urgent.sort(key=lambda account: running[account].urgent_place)
         late.sort(key=lambda account: running[account].place)
         return urgent + late

@@ -36,18 +36,18 @@ def weights(world, account=MINE):
 
 def test_concession__rises_in_a_straight_line_to_t(world):
     auction = Auction(started=NOW)
-    assert auctions.concession_ppm(world, auction) == 5_000
+    assert auctions.concession_ppm(world, auction, BTC) == 5_000
     later(world, T // 2)
-    assert auctions.concession_ppm(world, auction) == 17_500
+    assert auctions.concession_ppm(world, auction, BTC) == 17_500
     later(world, 1)  # 25,000 * 901 / 1,800 is 12,513.9
-    assert auctions.concession_ppm(world, auction) == 17_513
+    assert auctions.concession_ppm(world, auction, BTC) == 17_513
     later(world, 5 * T)
-    assert auctions.concession_ppm(world, auction) == 30_000
+    assert auctions.concession_ppm(world, auction, BTC) == 30_000
 
 
 def test_restart__within_the_hour__resumes_the_clock(world):
     running = Auction(started=NOW - 500, offset=100, weights=7, place=3)
-    last = auctions.closed(world, running)
+    last = auctions.closed(world, MINE, running)
     assert last == Auction(offset=600, ended=NOW)
     later(world, 3_599)
     assert auctions.resumed_offset(world, last) == 600
@@ -62,23 +62,23 @@ def test_restart__never_ended__starts_from_zero(world):
 
 def test_closed__clock_of_a_year__is_capped(world):
     world.now += 2**25
-    assert auctions.closed(world, Auction(started=NOW)).offset == 2**24 - 1
+    assert auctions.closed(world, MINE, Auction(started=NOW)).offset == 2**24 - 1
 
 
 def test_has_run_out__resumed__needs_a_quarter_of_t_again(world):
     auction = Auction(started=NOW, offset=5 * T)
     later(world, T // 4 - 1)
-    assert not auctions.has_run_out(world, auction)
+    assert not auctions.has_run_out(world, MINE, auction)
     later(world, 1)
-    assert auctions.has_run_out(world, auction)
+    assert auctions.has_run_out(world, MINE, auction)
 
 
 def test_has_run_out__fresh__needs_t(world):
     auction = Auction(started=NOW)
     later(world, T - 1)
-    assert not auctions.has_run_out(world, auction)
+    assert not auctions.has_run_out(world, MINE, auction)
     later(world, 1)
-    assert auctions.has_run_out(world, auction)
+    assert auctions.has_run_out(world, MINE, auction)
 
 
 def test_shown__not_running__zeros(world):

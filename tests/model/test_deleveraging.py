@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from plimsoll.loss_weights import SHARES, Weight, pack
-from plimsoll.model import deleveraging, positions
+from plimsoll.model import deleveraging, positions, prices
 from plimsoll.model.state import FINE, RAY, WAD, Epoch, Refused
 from tests.support.adl_world import MARKET, UNIT, adl_world, give, set_price, whole_loss_on
 
@@ -160,7 +160,10 @@ def test_rematch__refusals__in_the_order_of_the_contract(world):
     owner.locked = False
     assert refusal(*attempt) == "rematch: discount too high"
     assert refusal(rematch, world, ANN, 1) == "oracle: no price"
-    set_price(world, 100)
+    prices.poke(world, MARKET)
+    set_price(world, 100, 60)
+    assert refusal(rematch, world, ANN, 1) == "oracle: grace"
+    set_price(world, 100, 60)
     assert refusal(rematch, world, ANN, 1) == "adl: side locked"
     assert refusal(deleveraging.rematch, world, ANN, 9, UNIT, 0, ALL) == "market: unknown"
 

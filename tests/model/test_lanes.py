@@ -139,6 +139,11 @@ def test_resolve__urgent_without_price__waits_and_is_asked_for_again(world):
     assert lanes.bounds(world) == (2, 3, 2, 2)
     set_price(world, BTC, 100)
     later(world)
+    assert not resolution.resolve(world, 9)  # the same in the grace
+    assert lanes.bounds(world) == (3, 4, 2, 2)
+    later(world, T)
+    assert refusal(resolution.resolve, world, 9) == "liquidation: nothing to resolve"
+    later(world, T)  # its clock stood still until then
     assert resolution.resolve(world, 9)
 
 

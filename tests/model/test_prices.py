@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from plimsoll.model import prices, trading
+from plimsoll.model import feeds, prices, trading
 from plimsoll.model.state import FINE, RAY, WAD, Epoch, Feed, FeedRules
 from tests.support.ledger_world import (
     ALPHA,
@@ -42,7 +42,7 @@ def give_feeds(world, answers, quorum, max_age_s=60):
 
 
 def test_read__one_feed__its_answer(world):
-    assert prices.read_feeds(world, ALPHA) == (100 * WAD, True)
+    assert feeds.read(world, ALPHA) == (100 * WAD, True)
 
 
 @pytest.mark.parametrize(
@@ -61,34 +61,34 @@ def test_read__one_feed__its_answer(world):
 def test_read__bad_answer__no_price(world, change):
     market = world.markets[ALPHA]
     market.feeds = [replace(market.feeds[0], **change)]
-    assert prices.read_feeds(world, ALPHA) == (0, False)
+    assert feeds.read(world, ALPHA) == (0, False)
 
 
 def test_read__as_old_as_allowed__counts(world):
     world.markets[ALPHA].feeds[0].updated_at = NOW - 3_600
-    assert prices.read_feeds(world, ALPHA) == (100 * WAD, True)
+    assert feeds.read(world, ALPHA) == (100 * WAD, True)
 
 
 def test_read__three_feeds__median(world):
     give_feeds(world, [101, 99, 100], quorum=2)
-    assert prices.read_feeds(world, ALPHA) == (100 * WAD, True)
+    assert feeds.read(world, ALPHA) == (100 * WAD, True)
 
 
 def test_read__outlier__left_out_and_the_rest_averaged(world):
     give_feeds(world, [100, 101, 150], quorum=2)
-    assert prices.read_feeds(world, ALPHA) == (100 * WAD + WAD // 2, True)
+    assert feeds.read(world, ALPHA) == (100 * WAD + WAD // 2, True)
 
 
 def test_read__as_far_as_allowed__counts(world):
     give_feeds(world, [98, 100, 102], quorum=3)
-    assert prices.read_feeds(world, ALPHA) == (100 * WAD, True)
+    assert feeds.read(world, ALPHA) == (100 * WAD, True)
     world.markets[ALPHA].feeds[0].answer -= 1
-    assert prices.read_feeds(world, ALPHA) == (0, False)
+    assert feeds.read(world, ALPHA) == (0, False)
 
 
 def test_read__too_few_fresh__no_price(world):
     give_feeds(world, [100, 100, None], quorum=3)
-    assert prices.read_feeds(world, ALPHA) == (0, False)
+    assert feeds.read(world, ALPHA) == (0, False)
 
 
 # --- marks ------------------------------------------------------------------------------------

@@ -175,6 +175,8 @@ def test_resolve__leg_without_price__waits_with_the_account_at_the_back(world):
     assert sum(waterfall.reservation(world, MINE)) == 300 * WAD
     set_price(world, ETH, 10)
     later(world)
+    assert not resolution.resolve(world, 9)  # grace
+    later(world, 1)
     assert resolution.resolve(world, 9)
     assert world.junior.assets_tokens == 9_700 * TOKEN
 

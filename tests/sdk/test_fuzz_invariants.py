@@ -16,8 +16,10 @@ from plimsoll.model import positions, queues
 from plimsoll.model.state import WAD
 from tests.support import (
     rule_breaks_adl,
+    rule_breaks_backing,
     rule_breaks_losses,
     rule_breaks_money,
+    rule_breaks_outages,
     rule_breaks_risk,
 )
 from tests.support.rule_trial import Trial
@@ -28,6 +30,8 @@ BREAKS = {
     **rule_breaks_losses.BREAKS,
     **rule_breaks_adl.BREAKS,
     **rule_breaks_risk.BREAKS,
+    **rule_breaks_outages.BREAKS,
+    **rule_breaks_backing.BREAKS,
 }
 
 

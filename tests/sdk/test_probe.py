@@ -130,7 +130,9 @@ def test_read__books__as_the_views_say(venue: Venue, state: State) -> None:
     assert books.resolving == client.liquidator.read("resolving")
     job = client.clearinghouse.read("adl_job")
     assert [getattr(books, f"job_{name}") for name in JOB] == as_numbers(job, JOB)
-    assert books[-4:] == client.liquidator.read("queue_bounds")
+    assert books[-5:-1] == client.liquidator.read("queue_bounds")
+    assert books.capital == client.waterfall.read("capital")
+    assert books.senior_offered == client.senior.read("offered_assets")
     assert books.senior_requested
 
 

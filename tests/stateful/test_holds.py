@@ -11,7 +11,7 @@ from plimsoll.fuzz.machine import Machine
 from plimsoll.fuzz.stage import BTC, BYSTANDER, ETH, KEEPER, PRICES
 from plimsoll.fuzz.stories.desk import Desk
 from plimsoll.fuzz.walk import fresh_machine
-from plimsoll.model.prices import PRICE_MAX
+from plimsoll.model.feeds import MAX_PRICE_WAD
 from plimsoll.model.state import WAD
 
 ANN, BEN, MAKER, HOLDER = 0, 1, 8, 9
@@ -107,7 +107,7 @@ def test_frozen_resolve__nobody_withdraws_before_its_end(desk: Desk) -> None:
 def test_price__from_one_end_to_the_other__never_reverts(desk: Desk) -> None:
     # quotients below a wei, moves beyond what the word's fields hold
     machine = desk.m
-    highest, least = PRICE_MAX // 10**10 * 10**10, 10**10
+    highest, least = MAX_PRICE_WAD // 10**10 * 10**10, 10**10
     refusals = dict(machine.tally.refusals)
     for price in (highest, least, highest, PRICES[ETH], least, 10**18 * least, least):
         machine.apply(action("price", market=ETH, prices=[price] * 3))

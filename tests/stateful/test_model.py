@@ -45,6 +45,15 @@ KEY_PATHS = (
     "profit refused",
     "stress above 1",
     "withdrawals refused",
+    "outages",
+    "graces",
+    "waits refused",
+    "settlements",
+    "conversions",
+    "cap changes",
+    "cap refusals",
+    "surcharges paid",
+    "concentrated positions",
 )
 
 

@@ -9,7 +9,10 @@ from plimsoll.fuzz.invariants.step import SIZE, Step, health_before, leg_margin,
 from plimsoll.model.state import FINE, PPM, WAD
 
 _TOUCHING: Final = ("touch", "remark", "start", "take", "deposit", "take_with_order")
-_BUSY: Final = ("liquidation: already started", "account: locked", "adl: sync first")
+_BUSY: Final = (
+    *("liquidation: already started", "account: locked", "adl: sync first"),
+    "adl: side locked",  # of a leg without a price, which is written back
+)
 _BONUS_PPM: Final = 10_000
 
 

@@ -188,6 +188,37 @@ class BucketRematched(NamedTuple):
     epoch: int
 
 
+class OutageBegan(NamedTuple):
+    """A market has no price any more."""
+
+    market: int
+
+
+class OutageEnded(NamedTuple):
+    """It has one again."""
+
+    market: int
+    seconds: int
+    grace_until: int
+
+
+class MarketSettled(NamedTuple):
+    """A market is wound down."""
+
+    market: int
+    price: int
+    converts_at: int
+
+
+class PositionSettled(NamedTuple):
+    """A position in a settled market became cash."""
+
+    account: int
+    market: int
+    size: int
+    price: int
+
+
 Event = (
     Deposited
     | Withdrawn
@@ -207,12 +238,20 @@ Event = (
     | HaircutSet
     | BucketHaircut
     | BucketRematched
+    | OutageBegan
+    | OutageEnded
+    | MarketSettled
+    | PositionSettled
 )
 
 _SOURCES: Final[dict[str, tuple[Any, ...]]] = {
     "Custody": (Deposited, Withdrawn, ShortfallBooked),
     "TradeEngine": (PositionChanged,),
-    "AdlEngine": (AdlFrozen, LegFrozen, HaircutSet, BucketHaircut, BucketRematched),
+    "RegistryEngine": (OutageBegan, OutageEnded, MarketSettled),
+    "AdlEngine": (
+        *(AdlFrozen, LegFrozen, HaircutSet, BucketHaircut, BucketRematched),
+        PositionSettled,
+    ),
     "Exchange": (Matched,),
     "Liquidator": (AuctionStarted, AuctionEnded, Taken, Reserved, Rematched, Finished),
     "Waterfall": (ReservationChanged, Drawn),

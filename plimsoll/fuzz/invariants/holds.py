@@ -75,14 +75,16 @@ def _market(
     if seen.s_mm_ppb > seen.s_im_ppm * 1_000:
         return f"I-41 stress: {seen.s_mm_ppb} on maintenance, {seen.s_im_ppm} on initial margin"
     now = step.world.now
-    if seen.hold_until and not now < seen.hold_until <= now + _HOLD_MAX_S:
+    # from the end of a grace, if that is later, and what was held before stays so
+    latest = max(max(now, seen.stopped_until) + _HOLD_MAX_S, memory.hold_until)
+    if seen.hold_until and not now < seen.hold_until <= latest:
         return f"I-42 hold: shown until {seen.hold_until}, it is {now}"
     if bool(seen.hold_until) != bool(seen.longs_held or seen.shorts_held):
         return f"I-42 hold: until {seen.hold_until}, of {seen.longs_held} and {seen.shorts_held}"
     favoured = _jump(step, market, terms, memory)
     if favoured is not None:
         held = seen.longs_held if favoured else seen.shorts_held
-        if not held or seen.hold_until < now + terms.hold_seconds:
+        if not held or seen.hold_until < _held_until(seen, terms, now):
             side = "longs" if favoured else "shorts"
             return f"I-38 jump: {side} of market {market} are held until {seen.hold_until} only"
     if seen.mark != step.world.markets[market].mark_wad:
@@ -108,9 +110,15 @@ def _jump(step: Step, market: int, terms: RiskTerms, memory: _Memory) -> bool | 
     held = seen.longs_held if move > 0 else seen.shorts_held
     if abs(beyond) <= _CLOSE_RAY:
         # the chain has decided
-        beyond = 1 if held and seen.hold_until == now + terms.hold_seconds else 0
+        beyond = 1 if held and seen.hold_until == _held_until(seen, terms, now) else 0
     memory.news_ray = 0 if beyond > 0 else move
     return move > 0 if beyond > 0 else None
+
+
+def _held_until(seen: MarketState, terms: RiskTerms, now: int) -> int:
+    """Least end of a hold that begins now: its time begins when the grace is over."""
+    grace_until = seen.stopped_until if seen.priced and not seen.open else 0
+    return max(now, grace_until) + terms.hold_seconds
 
 
 def _stays(seen: MarketState, memory: _Memory, now: int, free: bool) -> str | None:
@@ -130,23 +138,31 @@ def _stays(seen: MarketState, memory: _Memory, now: int, free: bool) -> str | No
 
 
 def _new_losses(step: Step) -> str | None:
-    """Who is newly urgent holds the winners of its markets, up to a hundredth of the limit."""
+    """A loss that does not fit holds the winners of its markets, up to a hundredth of the limit.
+
+    Not if it is urgent already. If nobody can resolve it now, only in markets that are not open.
+    """
     world = step.world
-    for account in world.urgent_lane[len(step.before.lists[1]) :]:
-        reserved = [e for e in step.events if isinstance(e, Reserved) and e.account == account]
-        weights = world.auctions[account].weights
-        for market, share in shares_of(weights).items() if reserved else ():
+    reserved = {e.account: e for e in step.events if isinstance(e, Reserved)}
+    for account, event in reserved.items():
+        urgent = account in world.urgent_lane
+        if event.reserved == event.deficit or (urgent and account in step.before.lists[1]):
+            continue
+        for market, share in shares_of(world.auctions[account].weights).items():
             state, seen = world.markets[market], step.seen.markets[market]
+            if seen.open and not urgent:
+                continue
             size = world.positions[account, market].size_fine
             sizes = [
                 abs(leg.size_fine)
                 for (_, where), leg in world.positions.items()
                 if where == market and leg.size_fine and (leg.size_fine > 0) != (size > 0)
             ]
-            part = (reserved[-1].deficit - reserved[-1].reserved) * share // _SHARES
+            part = (event.deficit - event.reserved) * share // _SHARES
             least = sum(sizes) // FINE * seen.mark // WAD * 101 // (100 * _HELD_PARTS)
             held = seen.shorts_held if size > 0 else seen.longs_held
-            if state.risk_terms is not None and size and part > least and not held:
+            final = state.risk_terms is None or state.outage.settled_at
+            if not final and size and part > least and not held:
                 return f"I-38 loss: {part} of market {market} is not covered, nobody is held"
     return None
 

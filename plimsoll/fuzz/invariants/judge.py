@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from plimsoll.fuzz.chains import Log
-from plimsoll.fuzz.invariants import auctions, losses, money
+from plimsoll.fuzz.invariants import auctions, losses, margins, money
+from plimsoll.fuzz.invariants.backing import Backing
 from plimsoll.fuzz.invariants.deleveraging import Resolve
 from plimsoll.fuzz.invariants.events import Decoder
 from plimsoll.fuzz.invariants.holds import Holds
+from plimsoll.fuzz.invariants.outages import Outages
 from plimsoll.fuzz.invariants.step import Step
 from plimsoll.fuzz.probe import State
 from plimsoll.model.snapshot import Snapshot
@@ -17,7 +20,7 @@ from plimsoll.model.state import World
 
 
 class Judge:
-    """Remembers what runs over several transactions: auctions, the frozen resolve, holds."""
+    """Remembers what runs over several transactions: auctions, resolves, holds, outages, caps."""
 
     def __init__(self, reserve: int) -> None:
         """`reserve` is the protocol's own account."""
@@ -30,6 +33,8 @@ class Judge:
         self._open = auctions.Open()
         self._resolve = Resolve()
         self._holds = Holds()
+        self._outages = Outages()
+        self._backing = Backing()
 
     def problem(
         self,
@@ -45,14 +50,28 @@ class Judge:
         step = Step(name, args, reason, before, world, seen, self._decoder.read(logs))
         return self.verdict(step)
 
+    def reached(self) -> Counter[str]:
+        """What the tally counts and only the rules can tell, since this was asked last."""
+        paths, self._backing.paths = self._backing.paths, Counter()
+        return paths
+
     def verdict(self, step: Step) -> str | None:
         """As `problem`, of a transaction whose events are read already."""
         if not step.events and step.reason is not None:
-            return self._open.judge(step) or self._holds.judge(step)
+            return (
+                self._open.judge(step)
+                or self._holds.judge(step)
+                or self._outages.judge(step)
+                or self._backing.judge(step)
+                or margins.judge(step)
+            )
         return (
             self._resolve.judge(step)
             or money.judge(step, self._resolve, self._reserve)
             or self._open.judge(step)
             or losses.judge(step, self._open.weights)
             or self._holds.judge(step)
+            or self._outages.judge(step)
+            or self._backing.judge(step)
+            or margins.judge(step)
         )

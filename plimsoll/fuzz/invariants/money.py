@@ -12,6 +12,7 @@ from plimsoll.fuzz.invariants.events import (
     Finished,
     Matched,
     PositionChanged,
+    PositionSettled,
     ShortfallBooked,
     Taken,
     Withdrawn,
@@ -57,6 +58,10 @@ class _Logged:
                 self.pay(event.account, -event.claims)
             elif isinstance(event, Finished):
                 self.pay(event.account, event.loss)
+            elif isinstance(event, PositionSettled):
+                self.pay(event.account, event.size * event.price // WAD)
+                place = event.account, event.market
+                self.sizes[place] = self.sizes.get(place, 0) - event.size
 
     def pay(self, account: int, amount: int) -> None:
         self.cash[account] = self.cash.get(account, 0) + amount
@@ -173,6 +178,7 @@ def _deleveraged(step: Step, resolve: Resolve, logged: _Logged, due: dict[int, i
             logged.judged_apart.add(event.account)
     prices = {e.market: e.price for e in step.events if isinstance(e, BucketRematched)}
     charged = {event.key for event in step.events if isinstance(event, BucketHaircut)}
+    settled = {(e.account, e.market): e for e in step.events if isinstance(e, PositionSettled)}
     legs: dict[int, list[int]] = {}
     for account, market in step.before.positions:
         legs.setdefault(account, []).append(market)
@@ -185,6 +191,10 @@ def _deleveraged(step: Step, resolve: Resolve, logged: _Logged, due: dict[int, i
         for market in legs.get(account, ()):
             leg = step.before.positions[account, market]
             closed = leg[SIZE] - step.world.positions[account, market].size_fine
+            if (final := settled.get((account, market))) is not None:
+                rest -= final.size * final.price // WAD * FINE
+                closed -= final.size * FINE
+                slack += CASH_FINE
             if closed:
                 price = prices.get(market, 0)
                 if abs(closed) > 2 * SIZE_FINE and not price:

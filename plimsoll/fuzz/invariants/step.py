@@ -21,7 +21,8 @@ _KEPT_APART: Final = ("feeds", "worst_fine", "dust_wad")
 _MARKET_FIELDS: Final = [f.name for f in fields(Market) if f.name not in _KEPT_APART]
 _FUNDING: Final = _MARKET_FIELDS.index("funding_index_ray")
 MARK: Final = _MARKET_FIELDS.index("mark_wad")
-"""Place in the tuple of a market."""
+TIME: Final = _MARKET_FIELDS.index("time")
+"""Places in the tuple of a market."""
 
 # places of the attributes in the tuples of a snapshot
 CASH, OPEN_IN, _, STARTED = range(4)  # of an account
@@ -73,11 +74,26 @@ def health_before(step: Step, account: int) -> Health:
     return Health(equity + cash // FINE, mm)
 
 
+def equity_at_seen(step: Step, account: int) -> int:
+    """What an account was worth (wad) when the call came, at marks and funding seen after it."""
+    owner = step.before.accounts.get(account)
+    if owner is None:
+        return 0
+    fine = owner[CASH]
+    for market in owner[OPEN_IN]:
+        size, seen = step.before.positions[account, market][SIZE], step.seen.markets[market]
+        moved = seen.funding_index - step.before.markets[market][0][_FUNDING]
+        fine += size * seen.mark // WAD - size * moved // RAY
+    return int(fine // FINE)
+
+
 def leg_margin(step: Step, market: int, size_fine: int) -> int:
     """Maintenance margin of a size at the mark: each bracket's rate on the part inside it, and
-    stress as the chain shows it.
+    stress as the chain shows it. None in a settled market.
     """
     state = step.world.markets[market]
+    if state.outage.settled_at:
+        return 0
     notional = -(-abs(size_fine) * state.mark_wad // (WAD * FINE))
     thresholds = (*state.terms.thresholds_wad, None)
     margin = 0

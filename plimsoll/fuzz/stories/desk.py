@@ -11,13 +11,14 @@ from plimsoll.fuzz.stage import (
     ISOLATED_SUB,
     KEEPER,
     LIQUIDATORS,
+    MARKETS,
     PRICE_RANGE,
     RICH,
     TRADERS,
     UNSIGNED,
     WITH_ISOLATED,
 )
-from plimsoll.model import margin
+from plimsoll.model import backing, margin
 from plimsoll.model.state import FINE, PPM, WAD
 from plimsoll.orders import Flags
 
@@ -35,6 +36,7 @@ DAY_S: Final = 86_400
 AUCTION_S: Final = 1_800
 FOREVER: Final = 4_000_000_000
 _MOST: Final = 0.95
+_ODD: Final = 0.03
 
 
 class Desk:
@@ -49,6 +51,16 @@ class Desk:
     def accounts(self) -> list[Place]:
         """Everybody who may hold positions, as person and sub-account."""
         return [(who, 0) for who in TRADING] + [(who, ISOLATED_SUB) for who in WITH_ISOLATED]
+
+    def live(self) -> list[int]:
+        """Markets that are not wound down."""
+        world = self.m.world
+        return [market for market in MARKETS if not world.markets[market].outage.settled_at]
+
+    def market(self) -> int:
+        """Some market; one that is wound down now and then only."""
+        live = self.live()
+        return self.rng.choice(MARKETS if self.rng.random() < _ODD or not live else live)
 
     def size(self, who: int, sub: int, market: int) -> int:
         """Wad, rounded down in magnitude."""
@@ -66,6 +78,18 @@ class Desk:
     def mark(self, market: int) -> int:
         """Last good mark, wad."""
         return self.m.world.markets[market].mark_wad
+
+    def interest(self, market: int) -> int:
+        """Size of the larger side of a market, wad."""
+        return max(self.m.world.open_interest_fine(market)) // FINE
+
+    def cap_size(self, market: int) -> int:
+        """Size up to which a side may grow at the mark of now, wad."""
+        state = self.m.world.markets[market]
+        listed = state.terms.oi_cap_wad
+        if not state.cap_quote:
+            return listed
+        return min(listed, backing.size_wad(state.cap_quote, state.mark_wad))
 
     def below(self) -> list[Place]:
         """Accounts below maintenance margin that are not under liquidation."""
@@ -92,6 +116,15 @@ class Desk:
     def holders(self, market: int) -> list[Place]:
         """Accounts with a position in a market."""
         return [(who, sub) for who, sub in self.accounts() if self.size(who, sub, market)]
+
+    def weakest(self, market: int) -> Place:
+        """Of those with a position in a market, whoever has least equity for its size."""
+
+        def equity_per_size(place: Place) -> int:
+            equity = margin.health(self.m.world, self.m.account(*place)).equity_fine
+            return equity // abs(self.size(*place, market))
+
+        return min(self.holders(market), key=equity_per_size)
 
     def order(
         self,
@@ -139,12 +172,12 @@ class Desk:
         price = self.mark(market) * (PPM + rng.randint(-3_000, 3_000)) // PPM
         if rng.random() < 0.5:
             buyer, seller, size = seller, buyer, -size
-        maker = self.order(*buyer, market, size, price, flags=Flags.POST_ONLY)
-        if rng.random() < 0.7:
-            taker = self.order(*seller, market, -size, price, signed_by=UNSIGNED)
-            sender = seller[0]
-        else:
-            taker, sender = self.order(*seller, market, -size, price), KEEPER
+        fees = 1_000
+        if self.m.world.markets[market].cap_quote:
+            fees = rng.choice((600, 1_000, 1_500, 1_500, 2_000, 2_000))
+        maker = self.order(*buyer, market, size, price, flags=Flags.POST_ONLY, max_fee_ppm=fees)
+        signer, sender = (UNSIGNED, seller[0]) if rng.random() < 0.7 else (None, KEEPER)
+        taker = self.order(*seller, market, -size, price, signed_by=signer, max_fee_ppm=fees)
         return action("settle_one", sender=sender, maker=maker, taker=taker, size=abs(size))
 
     def sized(self, market: int, notional: int) -> int:
@@ -159,7 +192,11 @@ class Desk:
                 return 0
         leverage = self.rng.choice((2, 5, 9, 15, 18, 19, 25))
         stress = PPM + self.m.world.markets[market].risk.s_im_ppm
-        return self.free(who, sub) * leverage * self.rng.randint(5, 100) * PPM // (100 * stress)
+        room = self.free(who, sub) * leverage * self.rng.randint(5, 100) * PPM // (100 * stress)
+        if self.m.world.markets[market].cap_quote and self.rng.random() < _MOST:
+            left = self.cap_size(market) - self.interest(market)
+            room = min(room, max(left, 0) * self.mark(market) // WAD)
+        return room
 
     def to_depth(self, place: Place, market: int, depth_ppm: int) -> Action:
         """The price at which an account's equity is that part of its position."""

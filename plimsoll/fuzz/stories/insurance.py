@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from plimsoll.fuzz.actions import action
-from plimsoll.fuzz.stage import BYSTANDER, INSURER, KEEPER, MARKETS, OWNER
+from plimsoll.fuzz.stage import BYSTANDER, INSURER, KEEPER, OWNER
 from plimsoll.fuzz.stories import losses, trades
 from plimsoll.fuzz.stories.desk import DAY_S, FIRST_LIQUIDATOR, Desk, Story
 from plimsoll.model.state import WAD, Vault
@@ -27,7 +27,7 @@ def exodus(d: Desk) -> Story:
     seconds = vault.notice_s + rng.choice((0, 60, DAY_S, 2 * DAY_S))
     yield action("wait", seconds=seconds, refresh=1)
     if rng.random() < 0.3:
-        market = rng.choice(MARKETS)
+        market = d.market()
         holders = d.holders(market)
         if holders:
             yield d.to_depth(rng.choice(holders), market, -20_000)

@@ -19,7 +19,7 @@ DEPTHS_PPM: Final = (10_000, 3_000, -1_000, -8_000, -30_000, -60_000, -120_000, 
 def crash(d: Desk) -> Story:
     """Somebody is left with a small or negative part of their position; then it runs on."""
     rng = d.rng
-    market = rng.choice(MARKETS)
+    market = d.market()
     holders = d.holders(market)
     if not holders:
         yield from trades.trading(d)
@@ -46,7 +46,7 @@ def crash(d: Desk) -> Story:
 def rout(d: Desk) -> Story:
     """A loss beyond what the layers may give: haircuts, in one call or in many."""
     rng = d.rng
-    market = rng.choice(MARKETS)
+    market = d.market()
     holders = d.holders(market)
     if not holders:
         yield from trades.trading(d)
@@ -69,7 +69,7 @@ def surge(d: Desk) -> Story:
     Some wait until the hold is over, some try a second before, some find that it has turned.
     """
     rng = d.rng
-    market = rng.choice(MARKETS)
+    market = d.market()
     terms = d.m.world.markets[market].risk_terms
     jump, seconds = (terms.jump_ppm, terms.hold_seconds) if terms else (30_000, 120)
     sign = rng.choice((1, -1))

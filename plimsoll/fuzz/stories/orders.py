@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from plimsoll.fuzz.actions import action
-from plimsoll.fuzz.stage import ATTACKER, BYSTANDER, GARBAGE, KEEPER, MARKETS, RICH, UNSIGNED
+from plimsoll.fuzz.stage import ATTACKER, BYSTANDER, GARBAGE, KEEPER, RICH, UNSIGNED
 from plimsoll.fuzz.stories.desk import FIRST_LIQUIDATOR, FIRST_RICH, Desk, Story
 from plimsoll.model.state import PPM, WAD
 from plimsoll.orders import Flags
@@ -15,7 +15,7 @@ from plimsoll.orders import Flags
 def batches(d: Desk) -> Story:
     """Several orders in one call: one taker against many, broken ones among them."""
     rng = d.rng
-    market = rng.choice(MARKETS)
+    market = d.market()
     mark = d.mark(market)
     taker, *makers = rng.sample(d.accounts(), rng.randint(2, 5))
     part = min(d.room(*place, market) for place in (taker, *makers)) // len(makers)
@@ -39,7 +39,7 @@ def batches(d: Desk) -> Story:
 def odd_orders(d: Desk) -> Story:
     """One term of an order at, or one step past, what is allowed."""
     rng = d.rng
-    market = rng.choice(MARKETS)
+    market = d.market()
     maker, taker = rng.sample(range(FIRST_LIQUIDATOR, FIRST_RICH + len(RICH)), 2)
     size = d.sized(market, rng.choice((99, 101, 5_000, 20_000)) * WAD)
     size *= rng.choice((1, -1))

@@ -7,7 +7,7 @@ from typing import Final
 from plimsoll.fuzz.actions import action
 from plimsoll.fuzz.role_calls import MAX_LIMIT, ROLE_CALLS
 from plimsoll.fuzz.stage import ATTACKER, ISOLATED_SUB, KEEPER, MARKETS, OWNER
-from plimsoll.fuzz.stories import losses, trades
+from plimsoll.fuzz.stories import crowding, losses, trades
 from plimsoll.fuzz.stories.desk import DAY_S, TRADING, Desk, Story
 from plimsoll.model.state import PPM
 
@@ -50,7 +50,7 @@ _UNKNOWN_MARKET: Final = 9
 def feeds(d: Desk) -> Story:
     """Feeds that disagree, stop, or report nonsense times, while life goes on."""
     rng = d.rng
-    market = rng.choice(MARKETS)
+    market = d.market()
     count = len(d.m.stage.feeds[market])
     if count > 1 and rng.random() < 0.35:
         mark = d.mark(market)
@@ -139,7 +139,7 @@ def governing(d: Desk) -> Story:
     """The owner moves parameters within their bounds, and tries to leave them."""
     rng = d.rng
     sender = rng.choice((OWNER, OWNER, OWNER, ATTACKER))
-    kind = rng.randrange(6)
+    kind = rng.randrange(8)
     if kind == 0:
         yield action(
             "set_limits",
@@ -161,6 +161,8 @@ def governing(d: Desk) -> Story:
         yield action("set_concession_budget", sender=sender, ppm=budget)
     elif kind == 3:
         yield action("set_params", sender=sender, params=rng.choice(_PARAMS))
+    elif kind < 6:
+        yield crowding.owned(d, sender, rng.choice((*MARKETS, *MARKETS, _UNKNOWN_MARKET)))
     else:
         terms = rng.choice(RISK if rng.random() < 0.6 else _BAD_RISK)
         market = rng.choice((*MARKETS, *MARKETS, _UNKNOWN_MARKET))

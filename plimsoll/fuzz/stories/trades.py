@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from plimsoll.fuzz.actions import action
-from plimsoll.fuzz.stage import MARKETS
 from plimsoll.fuzz.stories.desk import SCALE, Desk, Story
 from plimsoll.model.state import WAD
 
@@ -12,7 +11,7 @@ def trading(d: Desk) -> Story:
     """People open, increase, reduce and flip."""
     rng = d.rng
     for _ in range(rng.randint(1, 6)):
-        market = rng.choice(MARKETS)
+        market = d.market()
         buyer, seller = rng.sample(d.accounts(), 2)
         if rng.random() < 0.35:
             held = [place for place in d.holders(market) if place[0] != seller[0]]
@@ -56,4 +55,4 @@ def leaving(d: Desk) -> Story:
 def drift(d: Desk) -> Story:
     """Prices move a little."""
     for _ in range(d.rng.randint(1, 4)):
-        yield d.gap(d.rng.choice(MARKETS), d.rng.randint(-25_000, 25_000))
+        yield d.gap(d.market(), d.rng.randint(-25_000, 25_000))
