@@ -74,11 +74,14 @@ class Keeper:
         self._progress = progress
         self._salt = 10**12
 
-    def work_until(self, time: int) -> None:
-        """Start, take and resolve, tick by tick, until `time` or until nothing is left to do."""
+    def work_until(self, time: int, *, watch: bool = False) -> None:
+        """Start, take and resolve, tick by tick, until `time`.
+
+        Without `watch` only until nothing is left to do; with it markets are poked all the time.
+        """
         self.start_all()
         self.samples.append(take_snapshot(self.stage))
-        while self.stage.started and self.stage.clock.now + TICK_S < time:
+        while (watch or self.stage.started) and self.stage.clock.now + TICK_S < time:
             self.stage.advance(TICK_S)
             self.start_all()
             self.remark_all()
@@ -120,6 +123,7 @@ class Keeper:
     def resolve_all(self) -> None:
         """Work on the resolve queue until it has nothing for us."""
         stage = self.stage
+        waiting: set[int] = set()  # sent to the back of the queue: their markets are not open
         while stage.started and self._can_resolve():
             started = list(stage.started)
             before = take_snapshot(stage)
@@ -134,6 +138,10 @@ class Keeper:
                 new = stage.send(stage.client.liquidator, "resolve", BUCKETS_PER_CALL)
                 worked_on = self._resolved_account(new)
                 if worked_on is None:
+                    sent_back = {h["account"] for h in new if h.name == "Requeued"}
+                    if sent_back <= waiting:
+                        return
+                    waiting |= sent_back
                     break
                 name = worked_on
                 calls += 1

@@ -13,7 +13,7 @@ from plimsoll.units import wad_to_tokens_up
 PAIRS_PER_CALL: Final = 8  # the exchange takes 16 orders a call
 ORDER_LIFE_S: Final = 86_400
 GAS_MONEY_WEI: Final = 10**18
-MAX_FEE_PPM: Final = 1_000
+MAX_FEE_PPM: Final = 1_500  # the taker fee, and the largest surcharge of a full market
 
 Progress = Callable[[str], None]
 _T = TypeVar("_T")

@@ -8,11 +8,13 @@ from typing import Final
 
 from plimsoll.chain import Rpc
 from plimsoll.contract import NodeSigner
+from plimsoll.demo.feed_breaks import Blackout, FeedBreaks
 from plimsoll.demo.keeper import Keeper, Liquidator
 from plimsoll.demo.opening import GAS_MONEY_WEI, fund, trade
 from plimsoll.demo.people import People
 from plimsoll.demo.snapshots import Snapshot, take_snapshot
 from plimsoll.demo.stage import Clock, Stage
+from plimsoll.demo.winding_down import WoundDown, wind_down
 from plimsoll.deployment import Listing, Plan, Sender, deploy
 from plimsoll.errors import ChainError
 from plimsoll.population import Population, build_population
@@ -23,6 +25,8 @@ from plimsoll.verification import Link, broken_links, verify
 Progress = Callable[[str], None]
 
 QUIET_S: Final = 600  # after the last job, so that the end is seen to be quiet
+
+LAST_S: Final = 3_600  # after the last prices of the fall, and of the path
 
 PATIENCE_S: Final = 6 * 3_600
 """Between a new price and the trades at it, so that margins count the price and not its average."""
@@ -39,6 +43,10 @@ class Performance:
     at_steps: tuple[Snapshot, ...]  # right after each step's prices, before anybody acts
     opened: Snapshot  # when everybody has traded, before the fall
     stress: VenueView  # what price shocks would have done then
+    samples: tuple[Snapshot, ...]  # of the fall and the rise, tick by tick
+    calm: Snapshot  # after the last job of the fall
+    blackouts: tuple[Blackout, ...]
+    wound_down: WoundDown | None
     final: Snapshot
 
 
@@ -79,11 +87,16 @@ def perform(rpc: Rpc, scenario: Scenario, progress: Progress) -> Performance:
         at_steps: list[Snapshot] = []
         opened: Snapshot | None = None
         stress: VenueView | None = None
+        calm: Snapshot | None = None
+        fallen: tuple[Snapshot, ...] = ()
+        feeds = FeedBreaks(stage, keeper)
         for number, step in enumerate(scenario.path):
             if step.phase != "open" and stress is None:
                 progress("stress view")
                 accounts = [person.account for person in people]
                 stress = venue_view(stage.client, accounts, grid(list(deployment.markets.values())))
+            if step.phase == "after" and calm is None:
+                calm, fallen = quiet(stage), tuple(keeper.samples)
             progress(f"prices of step {number + 1} of {len(scenario.path)}")
             stage.set_prices(step.time, step.prices)
             at_steps.append(take_snapshot(stage))
@@ -93,10 +106,12 @@ def perform(rpc: Rpc, scenario: Scenario, progress: Progress) -> Performance:
             if step.phase == "open":
                 opened = take_snapshot(stage)
             else:
-                last = number + 1 == len(scenario.path)
-                until = step.time + 3_600 if last else scenario.path[number + 1].time
-                keeper.work_until(until)
-        stage.advance(QUIET_S)
+                feeds.work_until(end_of_step(scenario, number), watch=step.phase == "fall")
+        if calm is None:
+            calm, fallen = quiet(stage), tuple(keeper.samples)
+        ended = None
+        if scenario.wind_down is not None:
+            ended = wind_down(stage, keeper, scenario.wind_down, progress)
         # a scenario opens, and then falls
         assert opened is not None
         assert stress is not None
@@ -108,5 +123,30 @@ def perform(rpc: Rpc, scenario: Scenario, progress: Progress) -> Performance:
             at_steps=tuple(at_steps),
             opened=opened,
             stress=stress,
+            samples=fallen,
+            calm=calm,
+            blackouts=tuple(feeds.blackouts),
+            wound_down=ended,
             final=take_snapshot(stage),
         )
+
+
+def quiet(stage: Stage) -> Snapshot:
+    """Everything when the last job is some minutes old."""
+    stage.advance(QUIET_S)
+    return take_snapshot(stage)
+
+
+def end_of_step(scenario: Scenario, number: int) -> int:
+    """When the keepers stop working on a step of the path: at the next one, or an hour later.
+
+    Before the days after the fall they stop early enough for a quiet end.
+    """
+    step = scenario.path[number]
+    if number + 1 == len(scenario.path):
+        changes = [t for one in scenario.outages for t in (one.start, one.end) if t is not None]
+        return max(step.time, *changes, step.time) + LAST_S
+    following = scenario.path[number + 1]
+    if following.phase == "after" and step.phase != "after":
+        return min(following.time, step.time + LAST_S)
+    return following.time

@@ -71,6 +71,9 @@ def reconcile(stage: Stage, final: Snapshot, happenings: Sequence[Happening]) ->
     held = {terms.id: 0 for terms in stage.scenario.markets}
     for position in final.positions:
         held[position.market] += position.size
+    for happening in happenings:
+        if happening.name == "PositionSettled":  # became cash at the final mark, to the wei
+            held[happening["market"]] += happening["size"]
     position_dust = -sum(
         div_down(held[terms.id] * mark, 10**18)
         for terms, mark in zip(stage.scenario.markets, final.marks, strict=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from plimsoll.demo.market_state import MarketState, read_market_states
 from plimsoll.demo.stage import Stage
 from plimsoll.units import WAD, tokens_to_wad
 
@@ -22,6 +23,8 @@ class Position:
     entry: int  # wad
     leverage_class: int
     mark: int  # wad
+    notional: int  # wad
+    im: int  # wad, with stress, concentration and what a missing price adds
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class Snapshot:
     interest: tuple[tuple[int, int], ...]  # long and short size per market
     junior: int  # the vaults' assets, wad
     senior: int
+    capital: int  # of both, wad: not reserved and not asked back
+    markets: tuple[MarketState, ...]
 
     def size(self, name: str, market: int) -> int:
         """Somebody's signed size in a market."""
@@ -88,6 +93,8 @@ def take_snapshot(stage: Stage) -> Snapshot:
                 entry=leg["entry"],
                 leverage_class=leg["leverage_class"],
                 mark=leg["mark"],
+                notional=leg["notional"],
+                im=leg["im"],
             )
             for (person, market), leg in zip(places, legs, strict=True)
             if leg["size"] != 0
@@ -96,4 +103,6 @@ def take_snapshot(stage: Stage) -> Snapshot:
         interest=tuple(client.clearinghouse.read("open_interest", market) for market in ids),
         junior=tokens_to_wad(client.junior.read("totalAssets"), decimals),
         senior=tokens_to_wad(client.senior.read("totalAssets"), decimals),
+        capital=client.capital(),
+        markets=read_market_states(stage),
     )

@@ -7,7 +7,7 @@ moved by whole days; what is recorded are always the scenario's times.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -83,7 +83,10 @@ class Stage:
         self.happenings: list[Happening] = []
         self.transactions = 0
         self.started: list[str] = []  # accounts under liquidation, by start time
+        self.settled: dict[int, int] = {}  # wound down markets: since when
         self._markets: dict[str, list[int]] = {}
+        self._dead: dict[str, set[int]] = {}  # feeds that do not answer, by number from 1
+        self._prices = dict(zip(_names(scenario), scenario.path[0].prices, strict=True))
         self._feeds: dict[str, list[Contract]] = {
             terms.name: [
                 deployment.contract(rpc, f"{terms.name}Feed{number}")
@@ -118,19 +121,41 @@ class Stage:
             markets = self._markets.setdefault(self.people.name_of(happening["account"]), [])
             if happening["market"] not in markets:
                 markets.append(happening["market"])
+        elif happening.name == "MarketSettled":
+            self.settled[happening["market"]] = happening.time
 
     def markets_of(self, person: Person) -> list[int]:
         """Markets in which somebody has ever held a position."""
         return self._markets.get(person.name, [])
 
     def set_prices(self, time: int, prices: tuple[int, ...]) -> None:
-        """New rounds on every feed at a time of the scenario, and a poke of every market."""
+        """New rounds on every feed that answers, at a time of the scenario; all are poked."""
         self.clock.set_next(time)
-        for terms, price in zip(self.scenario.markets, prices, strict=True):
-            answers = feed_answers(terms, price)
-            for feed, answer in zip(self._feeds[terms.name], answers, strict=True):
-                self.send(feed, "set_answer", answer)
+        self._prices = dict(zip(self._feeds, prices, strict=True))
+        for name, feeds in self._feeds.items():
+            answering = set(range(1, len(feeds) + 1)) - self._dead.get(name, set())
+            self._send_rounds(name, answering)
         self.poke_all()
+
+    def kill_feeds(self, time: int, market: str, feeds: Iterable[int]) -> None:
+        """From now on these feeds, by number from 1, show a round that is never finished."""
+        self.clock.set_next(time)
+        for number in feeds:
+            self.send(self._feeds[market][number - 1], "set_round", 0, 0)
+        self._dead.setdefault(market, set()).update(feeds)
+        self.poke_all()
+
+    def revive_feeds(self, time: int, market: str, feeds: Iterable[int]) -> None:
+        """These feeds answer again, with the price that the market has meanwhile."""
+        self.clock.set_next(time)
+        self._dead[market] -= set(feeds)
+        self._send_rounds(market, feeds)
+        self.poke_all()
+
+    def _send_rounds(self, market: str, feeds: Iterable[int]) -> None:
+        answers = feed_answers(self.scenario.market(market), self._prices[market])
+        for number in sorted(feeds):
+            self.send(self._feeds[market][number - 1], "set_answer", answers[number - 1])
 
     def poke_all(self) -> None:
         """Bring every market up to the newest feed round."""
@@ -141,3 +166,7 @@ class Stage:
         """Let time pass and accrue everything to then."""
         self.clock.set_next(self.clock.now + seconds)
         self.poke_all()
+
+
+def _names(scenario: Scenario) -> list[str]:
+    return [terms.name for terms in scenario.markets]

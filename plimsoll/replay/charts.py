@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter
 
 from plimsoll.replay.measure import PolicyOutcome
 from plimsoll.replay.report import Replay
-from plimsoll.report.charts import BLUE, GREEN, GREY, INK, ORANGE, PALE, PURPLE, RED, SKY, STYLE
+from plimsoll.report.palette import BLUE, GREEN, GREY, INK, ORANGE, PALE, PURPLE, RED, SKY, STYLE
 from plimsoll.units import WAD
 
 MILLION: Final = 10**6 * WAD

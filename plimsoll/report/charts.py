@@ -15,26 +15,25 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from plimsoll.report import engine_charts
+from plimsoll.report.palette import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    LAYER_COLOURS,
+    ORANGE,
+    PALE,
+    PURPLE,
+    RED,
+    STYLE,
+    headline,
+    on_axis,
+    utc_time,
+)
+
 Json = dict[str, Any]
 
-# Okabe and Ito: told apart with any common colour blindness, and in grey
-BLUE: Final = "#0072B2"
-ORANGE: Final = "#E69F00"
-GREEN: Final = "#009E73"
-RED: Final = "#D55E00"
-PURPLE: Final = "#CC79A7"
-SKY: Final = "#56B4E9"
-INK: Final = "#222222"
-GREY: Final = "#8A8A8A"
-PALE: Final = "#E4E4E4"
-
-LAYER_COLOURS: Final = {
-    "own margin": GREY,
-    "junior vault": BLUE,
-    "senior vault": SKY,
-    "gains haircut": ORANGE,
-    "shortfall": RED,
-}
 GROUPS: Final = (
     ("winner", "winners (short)", GREEN, "-"),
     ("holder", "patient longs", PURPLE, "-"),
@@ -45,28 +44,6 @@ GROUPS: Final = (
 LINE_STYLES: Final = ("-", "--", ":")
 MOST_BUCKETS: Final = 14  # bars of a queue that fit a panel
 
-STYLE: Final[dict[Any, Any]] = {
-    "figure.dpi": 150,
-    "savefig.dpi": 150,
-    "font.family": "DejaVu Sans",
-    "font.size": 9.5,
-    "text.color": INK,
-    "axes.edgecolor": GREY,
-    "axes.labelcolor": INK,
-    "axes.titlesize": 10.5,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#EBEBEB",
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "legend.frameon": False,
-    "svg.hashsalt": "plimsoll",
-}
-
 
 def draw_all(document: Json, folder: Path) -> list[Path]:
     """All pictures of a run, as PNG files in `folder`."""
@@ -75,6 +52,8 @@ def draw_all(document: Json, folder: Path) -> list[Path]:
         ("prices_and_equity.png", prices_and_equity),
         ("waterfall.png", waterfall),
         ("deleveraging.png", deleveraging),
+        ("risk_engine.png", engine_charts.risk_engine),
+        ("open_interest_caps.png", engine_charts.caps),
     )
     paths = []
     mpl.use("Agg")
@@ -96,7 +75,7 @@ def prices_and_equity(document: Json) -> Figure:
     """Three panels over time: prices, gains of each group, accounts in trouble."""
     series = document["series"]
     start, moments = series[0], series[1:]
-    times = [_time(moment["time"]) for moment in moments]
+    times = [utc_time(moment["time"]) for moment in moments]
     figure, (top, middle, bottom) = plt.subplots(
         3,
         1,
@@ -105,7 +84,7 @@ def prices_and_equity(document: Json) -> Figure:
         height_ratios=[3, 4, 2],
         layout="constrained",
     )
-    _title(
+    headline(
         figure,
         f"{document['scenario']['name']}: the fall, and who gained and lost",
         f"{document['counts']['accounts']} accounts on a local chain, stylised price path, UTC",
@@ -179,7 +158,7 @@ def _mark_resolves(axes: Axes, document: Json) -> None:
         last = first
         while times and times[0] - last < 60:
             last = times.pop(0)
-        axes.axvspan(_place(first - 15), _place(last + 15), color=PALE, alpha=0.8, lw=0, zorder=0)
+        axes.axvspan(on_axis(first - 15), on_axis(last + 15), color=PALE, alpha=0.8, lw=0, zorder=0)
 
 
 def _label_ends(axes: Axes, end: datetime, labels: list[tuple[float, str, str]]) -> None:
@@ -192,7 +171,7 @@ def _label_ends(axes: Axes, end: datetime, labels: list[tuple[float, str, str]])
         placed.append(y)
         axes.annotate(
             text,
-            xy=(_place(end.timestamp()), y),
+            xy=(on_axis(end.timestamp()), y),
             xytext=(6, 0),
             textcoords="offset points",
             va="center",
@@ -220,7 +199,7 @@ def waterfall(document: Json) -> Figure:
         1, 2, figsize=(12, 5.9), width_ratios=[5, 6], layout="constrained"
     )
     whole = sum(amount for _, amount in layers)
-    _title(
+    headline(
         figure,
         "The waterfall: who bore the losses of bankrupt accounts",
         f"{len(totals['bankrupt_accounts'])} bankrupt accounts lost {whole:,.0f} quote units;"
@@ -273,7 +252,7 @@ def waterfall(document: Json) -> Figure:
         right.text(offset + largest * 0.012, row, text, va="center", fontsize=8.5)
     right.set_yticks(
         range(len(bankrupt)),
-        [f"{auction['account']}  {_time(auction['ended']):%H:%M}" for auction in bankrupt],
+        [f"{auction['account']}  {utc_time(auction['ended']):%H:%M}" for auction in bankrupt],
     )
     right.invert_yaxis()
     right.set_xlim(0, largest * 1.12)
@@ -310,7 +289,7 @@ def deleveraging(document: Json) -> Figure:
         squeeze=False,
         layout="constrained",
     )
-    _title(
+    headline(
         figure,
         "Auto-deleveraging: who was re-matched, and who paid",
         "Re-matching costs a position and no money; the haircut costs money and no position."
@@ -424,25 +403,3 @@ def _members(names: Sequence[str]) -> str:
     if len(names) <= 2:
         return ", ".join(names)
     return f"{names[0]} and {len(names) - 1} more"
-
-
-# --- shared ------------------------------------------------------------------------------
-
-
-def _title(figure: Figure, title: str, subtitle: str) -> None:
-    """A title and a line under it, at the same distance from the panels in every picture."""
-    inch = 1 / figure.get_figheight()
-    figure.text(0.012, 1 - 0.12 * inch, title, va="top", fontsize=14, fontweight="bold")
-    figure.text(0.012, 1 - 0.43 * inch, subtitle, va="top", color="#555555")
-    engine = figure.get_layout_engine()
-    assert engine is not None  # all pictures ask for one
-    engine.set(rect=(0, 0, 1, 1 - 0.7 * inch))  # type: ignore[call-arg]
-
-
-def _place(seconds: float) -> float:
-    """Where a time lies on an axis of dates."""
-    return float(mdates.date2num(datetime.fromtimestamp(seconds, UTC)))  # type: ignore[no-untyped-call]
-
-
-def _time(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

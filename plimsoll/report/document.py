@@ -20,6 +20,8 @@ from plimsoll.demo.snapshots import Snapshot, only_dust
 from plimsoll.demo.stage import Happening
 from plimsoll.population import AccountPlan
 from plimsoll.report.checks import stages_reached
+from plimsoll.report.engine import risk_engine
+from plimsoll.report.engine_checks import engine_stages
 from plimsoll.report.fit import fit_to_data
 from plimsoll.report.stress import stress_before_fall
 from plimsoll.scenario import LEVERAGE_CLASSES
@@ -36,6 +38,7 @@ def build(performance: Performance) -> Json:
     happenings = stage.happenings
     books = reconcile(stage, performance.final, happenings)
     auctions = _auctions(performance)
+    engine = risk_engine(performance)
     resolves = [_resolve(resolve) for resolve in performance.keeper.resolves]
     return {
         "scenario": {
@@ -65,7 +68,7 @@ def build(performance: Performance) -> Json:
         ],
         "series": [
             _moment(performance, snapshot)
-            for snapshot in (performance.opened, *performance.keeper.samples, performance.final)
+            for snapshot in (performance.opened, *performance.samples, performance.calm)
         ],
         "stress_before_fall": stress_before_fall(performance),
         "auctions": auctions,
@@ -83,9 +86,10 @@ def build(performance: Performance) -> Json:
         ],
         "resolves": resolves,
         "refusals": [asdict(refusal) for refusal in performance.keeper.refusals],
+        "risk_engine": engine,
         "waterfall": _waterfall(performance, auctions),
         "reconciliation": _books(books),
-        "reached": stages_reached(performance, books),
+        "reached": stages_reached(performance, books) | engine_stages(performance, engine),
     }
 
 

@@ -22,6 +22,7 @@ def new_table(*columns: str) -> Table:
         "members",
         "result",
         "shock",
+        "state",
         "two largest losers",
         "where",
         "who",
@@ -75,3 +76,8 @@ def clock(seconds: int) -> str:
 def total(amounts: Iterable[str]) -> Decimal:
     """Sum of exact amounts."""
     return sum((Decimal(amount) for amount in amounts), Decimal(0))
+
+
+def day_and_clock(seconds: int) -> str:
+    """Day and time, UTC."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%d %b %H:%M:%S}"

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.rule import Rule
 
+from plimsoll.report.engine_story import tell_engine
 from plimsoll.report.layout import clock, figure, new_table, rate, say, show, small, total
 from plimsoll.report.stress import tell_stress
 
@@ -29,6 +30,7 @@ def tell(document: Json, console: Console) -> None:
             ("Draws on the insurance vaults", _draws),
             ("Forced resolves", _resolves),
             ("The largest haircut, step by step", _largest_haircut),
+            ("The risk engine", tell_engine),
             ("The waterfall", _waterfall),
             ("Reconciliation", _reconciliation),
             ("Stress view before the fall", tell_stress),
@@ -96,7 +98,7 @@ def _fall(document: Json, console: Console) -> None:
     )
     start = document["series"][0]
     for step in document["steps"]:
-        if step["phase"] == "open":
+        if step["phase"] not in ("fall", "rise"):
             continue
         table.add_row(
             clock(step["time"]),

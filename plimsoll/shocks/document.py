@@ -78,7 +78,19 @@ def _head(block: int, time: int, markets: Mapping[int, Market]) -> Json:
         "block": block,
         "time": time,
         "markets": [
-            {"id": one.id, "name": one.name, "mark": exact(one.mark), "priced": one.priced}
+            {
+                "id": one.id,
+                "name": one.name,
+                "mark": exact(one.mark),
+                "priced": one.priced,
+                "settled": one.clock.settled,
+                "can_be_resolved": one.clock.open,
+                "im_stress_ppm": one.im_stress_ppm,
+                "mm_stress_ppb": one.mm_stress_ppb,
+                "open_interest_cap": None if one.backing.cap is None else exact(one.backing.cap),
+                "utilisation_ppm": one.backing.utilisation_ppm,
+                "surcharge_ppm": one.backing.surcharge_ppm,
+            }
             for one in markets.values()
         ],
     }

@@ -9,7 +9,8 @@ from typing import Any, Final
 from plimsoll import abi, artifacts
 from plimsoll.client import Client
 from plimsoll.errors import ChainError, ContractReverted, InputError, RpcError
-from plimsoll.model.margin import margins
+from plimsoll.model.concentration import Concentration, extra_wad
+from plimsoll.model.margin import STALE_PPM, margins
 from plimsoll.model.state import LEVERAGES, Terms
 from plimsoll.shocks.reading import Progress, Reader, silent
 from plimsoll.units import PPB, PPM, WAD, div_down, div_up
@@ -17,7 +18,28 @@ from plimsoll.units import PPB, PPM, WAD, div_down, div_up
 LOG_BLOCKS: Final = 10_000
 """Blocks asked for in one request for events; halved as often as the endpoint refuses."""
 
+NO_CAP: Final = 2**256 - 1  # what a market without buffer terms shows
+
 _METHOD_MISSING: Final = -32_601
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Whether a market goes on; unix seconds."""
+
+    since: int  # of the last stop; 0: never
+    until: int
+    open: bool  # positions can be taken and resolved
+    settled: bool  # its mark is final
+
+
+@dataclass(frozen=True)
+class Backing:
+    """How far insurance capital lets a market grow."""
+
+    cap: int | None  # wad, of either side at mark; None: no bound
+    utilisation_ppm: int
+    surcharge_ppm: int  # on the fee of whoever opens
 
 
 @dataclass(frozen=True)
@@ -31,13 +53,24 @@ class Market:
     terms: Terms
     im_stress_ppm: int  # factors on margins now, above one
     mm_stress_ppb: int
+    concentration: Concentration
+    larger_side: int  # wad, size
+    clock: Clock
+    backing: Backing
 
-    def margins(self, notional: int, choice: int) -> tuple[int, int]:
-        """Initial and maintenance margin (wad, rounded up) under the stress of now."""
+    def margins(self, notional: int, choice: int, price: int) -> tuple[int, int]:
+        """Initial and maintenance margin (wad, rounded up) at a price, under the stress of now."""
+        if self.clock.settled:
+            return 0, 0
         im, mm, _ = margins(self.terms, notional, choice)
-        return div_up(im * (PPM + self.im_stress_ppm), PPM), div_up(
-            mm * (PPB + self.mm_stress_ppb), PPB
+        im += extra_wad(self.concentration, notional, self.larger_side, price)
+        im, mm = (
+            div_up(im * (PPM + self.im_stress_ppm), PPM),
+            div_up(mm * (PPB + self.mm_stress_ppb), PPB),
         )
+        if not self.priced:
+            im += div_up(notional * STALE_PPM, PPM)
+        return im, mm
 
 
 @dataclass(frozen=True)
@@ -86,7 +119,7 @@ class Holder:
         im = mm = 0
         for leg in self.legs:
             notional = leg.notional(prices[leg.market.id])
-            leg_im, leg_mm = leg.market.margins(notional, leg.choice)
+            leg_im, leg_mm = leg.market.margins(notional, leg.choice, prices[leg.market.id])
             im, mm = im + leg_im, mm + leg_mm
         return im, mm
 
@@ -157,6 +190,7 @@ def _read_markets(reader: Reader, seen: set[int]) -> dict[int, Market]:
     marks = reader.many(ledger, "mark", [(number,) for number in ids], "markets")
     configs = reader.many(ledger, "market_config", [(number,) for number in ids], "markets")
     risks = reader.many(ledger, "risk", [(number,) for number in ids], "markets")
+    backings = _read_backings(reader, ids)
     return {
         number: Market(
             id=number,
@@ -166,9 +200,51 @@ def _read_markets(reader: Reader, seen: set[int]) -> dict[int, Market]:
             terms=_terms(config),
             im_stress_ppm=risk["s_im_ppm"],
             mm_stress_ppb=risk["s_mm_ppb"],
+            concentration=concentration,
+            larger_side=larger_side,
+            clock=_clock(stop, priced, reader.time),
+            backing=backing,
         )
-        for number, (mark, priced), config, risk in zip(ids, marks, configs, risks, strict=True)
+        for number, (mark, priced), config, risk, (
+            concentration,
+            larger_side,
+            stop,
+            backing,
+        ) in zip(ids, marks, configs, risks, backings, strict=True)
     }
+
+
+def _read_backings(
+    reader: Reader, ids: Sequence[int]
+) -> list[tuple[Concentration, int, tuple[int, int, bool], Backing]]:
+    """Concentration terms, larger side, last stop and backing of each market."""
+    ledger, calls = reader.client.clearinghouse, [(number,) for number in ids]
+    found = zip(
+        reader.many(ledger, "concentration", calls, "markets"),
+        reader.many(ledger, "open_interest", calls, "markets"),
+        reader.many(ledger, "clock_stop", calls, "markets"),
+        reader.many(reader.client.lens, "buffers", calls, "markets"),
+        strict=True,
+    )
+    return [
+        (
+            Concentration(**terms),
+            max(interest),
+            stop,
+            Backing(
+                cap=room["cap"] if room["cap"] != NO_CAP else None,
+                utilisation_ppm=room["utilisation_ppm"],
+                surcharge_ppm=room["surcharge_ppm"],
+            ),
+        )
+        for terms, interest, stop, room in found
+    ]
+
+
+def _clock(stop: tuple[int, int, bool], priced: bool, now: int) -> Clock:
+    """The stop of a market without a price lasts until now, unless the market was settled."""
+    since, until, is_open = stop
+    return Clock(since, until, is_open, settled=not priced and until < now)
 
 
 def _read_holders(
@@ -223,7 +299,7 @@ def _choice(leg: Mapping[str, Any], market: Market) -> int:
     lowest class that agrees with it, so that margins at other prices are never too low.
     """
     for choice in range(leg["leverage_class"] + 1, len(LEVERAGES) + 1):
-        if market.margins(leg["notional"], choice)[0] == leg["im"]:
+        if market.margins(leg["notional"], choice, leg["mark"])[0] == leg["im"]:
             return choice
     return 0
 

@@ -17,7 +17,7 @@ from plimsoll.shocks.cover import Frontier
 from plimsoll.shocks.grid import Shock
 from plimsoll.shocks.holders import Market
 from plimsoll.shocks.venue import VenueRow, VenueView
-from plimsoll.units import PPM, RAY, decimal, exact
+from plimsoll.units import PPB, PPM, RAY, WAD, decimal, div_down, exact, percent
 
 NameOf: TypeAlias = Callable[[int], str]
 
@@ -101,6 +101,37 @@ def buffers_table(capital: Capital, markets: Mapping[int, Market]) -> Table:
             *(money(capital.free_in[number][place]) for number in markets),
         )
     return table
+
+
+def markets_table(markets: Mapping[int, Market]) -> Table:
+    """Stress, backing and state of each market."""
+    table = new_table(
+        "market", "mark", "IM factor", "MM factor", "open interest", "cap", "utilisation",
+        "surcharge", "state",
+    )  # fmt: skip
+    for market in markets.values():
+        backing = market.backing
+        bound = backing.cap is not None
+        table.add_row(
+            market.name,
+            money(market.mark),
+            f"{decimal(PPM + market.im_stress_ppm, PPM):.3f}",
+            f"{decimal(PPB + market.mm_stress_ppb, PPB):.3f}",
+            money(div_down(market.larger_side * market.mark, WAD)),
+            money(backing.cap) if backing.cap is not None else "none",
+            percent(backing.utilisation_ppm, PPM, 1) if bound else "",
+            percent(backing.surcharge_ppm, PPM, 4) if backing.surcharge_ppm else "",
+            _state(market),
+        )
+    return table
+
+
+def _state(market: Market) -> str:
+    if market.clock.settled:
+        return "settled"
+    if not market.priced:
+        return "no price"
+    return "" if market.clock.open else "grace"
 
 
 def venue_table(view: VenueView) -> Table:

@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from plimsoll.report.charts import BLUE, GREEN, GREY, INK, LAYER_COLOURS, ORANGE, PURPLE, RED, SKY
+from plimsoll.report.palette import BLUE, GREEN, GREY, INK, LAYER_COLOURS, ORANGE, PURPLE, RED, SKY
 from plimsoll.stress.draws import SweepPlan
 from plimsoll.stress.findings import THOUSANDTH, Findings, part_of
 from plimsoll.stress.measures import CENT, LAYERS

@@ -37,6 +37,21 @@ def changed(tmp_path, change):
     return path
 
 
+def buffer(**terms):
+    """Other buffer terms for BTC."""
+    return lambda data: data["markets"][0]["buffer"].update(terms)
+
+
+def concentration(**terms):
+    """Other concentration terms for BTC."""
+    return lambda data: data["markets"][0]["concentration"].update(terms)
+
+
+def outage(**entry):
+    """Another outage in the fall."""
+    return lambda data: data["outages"][0].update(entry)
+
+
 # --- the file --------------------------------------------------------------------------
 
 
@@ -61,6 +76,25 @@ def test_october__every_distribution__names_its_source(scenario):
     ):
         assert "github.com/" in distribution.source
         assert distribution.unit
+
+
+def test_october__outages__six_minutes_in_the_fall_and_one_for_good(scenario):
+    short, for_good = scenario.outages
+    assert (short.market, short.feeds, short.end - short.start) == ("SOL", (1, 2), 360)
+    assert for_good.end is None
+    assert scenario.wind_down.time - for_good.start >= 3 * 86_400
+    assert sum(market.buffer.share_ppm for market in scenario.markets) == PPM
+
+
+def test_load__no_outages_and_no_terms__is_a_scenario(tmp_path):
+    def plain(data):
+        del data["outages"], data["wind_down"]
+        for market in data["markets"]:
+            del market["buffer"], market["concentration"]
+
+    scenario = load_scenario(changed(tmp_path, plain))
+    assert (scenario.outages, scenario.wind_down) == ((), None)
+    assert {(market.buffer, market.concentration) for market in scenario.markets} == {(None, None)}
 
 
 def test_load__missing_file__one_clear_error(tmp_path):
@@ -94,6 +128,34 @@ def test_load__field_missing__names_it(tmp_path):
             "a falling one",
         ),
         (lambda data: data["data"]["entry"].pop("ETH"), "needs entry quantiles"),
+        (lambda data: data["path"][0].update(phase="after"), "phases .* must follow each other"),
+        (lambda data: data["path"][0].update(phase="later"), "phase 'later': open, fall, rise or"),
+        (lambda data: data["path"][0].update(time="2025-08-03T12:00:00"), "has no zone"),
+        (buffer(kappa="101"), "buffer: kappa 101: 0.1 to 100"),
+        (buffer(share="0"), "buffer: share 0: above 0, at most 1"),
+        (buffer(gap="0.001"), "buffer: gap 0.001: 0.01 to 1"),
+        (buffer(share="0.31"), "buffer shares of all markets sum to 1.01: at most 1"),
+        (concentration(share_percent=32), "concentration: share_percent 32: 1 to 31"),
+        (concentration(rate_percent=0), "concentration: rate_percent 0: 1 to 50"),
+        (concentration(floor_code=16), "concentration: floor_code 16: 0 to 15"),
+        (outage(market="DOGE"), "an outage is in DOGE, which is no market"),
+        (outage(feeds=[]), "an outage in SOL must name some of its feeds 1 to 3"),
+        (outage(feeds=[3, 4]), "an outage in SOL must name some of its feeds 1 to 3"),
+        (outage(feeds=[1, 1]), "an outage in SOL names a feed twice"),
+        (outage(**{"from": "2025-10-01T12:00:00Z"}), "must begin after the first falling step"),
+        (outage(to="2025-10-10T21:10:00Z"), "an outage in SOL must end after it began"),
+        (outage(to="2025-10-12T21:10:00Z"), "two outages in SOL share a feed at the same time"),
+        (lambda data: data["wind_down"].update(market="DOGE"), "the wind-down is in DOGE"),
+        (lambda data: data["wind_down"].update(market="BTC"), "leaves BTC without a price"),
+        (lambda data: data["outages"][1].update(feeds=[1]), "leaves SOL without a price"),
+        (
+            lambda data: data["wind_down"].update(time="2025-10-14T12:29:59Z"),
+            "at least three days after the feeds of SOL died",
+        ),
+        (
+            lambda data: data["path"][-1].update(time="2025-10-14T13:00:00Z"),
+            "must come after the last step of the path",
+        ),
     ],
 )
 def test_load__inconsistent_file__says_what(tmp_path, change, problem):
@@ -207,3 +269,36 @@ def test_terms__size__rounded_to_the_market_and_never_to_nothing(scenario):
     terms = scenario.market("SOL")
     assert terms.round_size(1_234_567 * 10**12) == 1_235 * 10**15
     assert terms.round_size(1) == 10**15
+
+
+# --- what backs open interest --------------------------------------------------------------------
+
+
+def test_market__without_backing__has_none(scenario):
+    assert all(market.buffer is market.concentration is None for market in scenario.markets)
+
+
+def test_market__with_backing__reads_fractions_and_percentages(tmp_path):
+    def change(data):
+        data["markets"][0]["buffer"] = {"kappa": "2.5", "share": "0.4", "gap": "0.15"}
+        data["markets"][0]["concentration"] = {
+            "share_percent": 10,
+            "rate_percent": 5,
+            "floor_code": 3,
+        }
+
+    first, second, *_ = load_scenario(changed(tmp_path, change)).markets
+    assert first.buffer is not None
+    assert first.concentration is not None
+    assert first.buffer.values() == (2_500_000, 400_000, 150_000)
+    assert first.concentration.values() == (10, 5, 3)
+    assert (second.buffer, second.concentration) == (None, None)
+
+
+@pytest.mark.parametrize("key", ["buffer", "concentration"])
+def test_market__with_half_of_a_backing__is_refused(tmp_path, key):
+    def change(data):
+        data["markets"][0][key] = {"share": "0.4", "share_percent": 10}
+
+    with pytest.raises(ConfigError):
+        load_scenario(changed(tmp_path, change))

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from plimsoll.accounts import account_id
+from plimsoll.backing import BufferTerms, Concentration
 from plimsoll.errors import InputError
 from plimsoll.loss_weights import SHARES, Weight, pack
 from plimsoll.shocks import (
@@ -16,6 +17,7 @@ from plimsoll.shocks import (
     account_view,
     find_accounts,
     parse_moves,
+    tables,
     venue_view,
 )
 from plimsoll.shocks.buffers import Capital, Loss, reserve_all
@@ -162,6 +164,77 @@ def test_account__market_under_stress__margins_are_the_ledgers(venue: Venue) -> 
     view = account_view(venue.client, ann, SHOCKS)
     health = venue.client.health(ann)
     assert (view.rows[0].im, view.rows[0].mm) == (health["im"], health["mm"])
+
+
+def test_account__concentrated_market__initial_margin_is_the_ledgers(venue: Venue) -> None:
+    account = account_of(venue, "ann")
+    plain = venue.client.health(account)["im"]
+    with venue.owner() as owner:
+        venue.client.set_concentration(owner, BTC, Concentration(10, 20, 0))
+    assert venue.client.health(account)["im"] > plain
+    view = account_view(venue.client, account, SHOCKS)
+    for row in view.rows:
+        with venue.rpc.undone():
+            hit(venue, row.shock, marks_of(view))
+            assert (row.im, row.mm) == margins_of(venue, account), row.shock
+
+
+def test_account__market_without_a_price__margin_with_the_addon(venue: Venue) -> None:
+    account = account_of(venue, "ann")
+    venue.stop_feed(BTC)
+    view = account_view(venue.client, account, SHOCKS[:1])
+    (row,) = view.rows
+    assert (row.im, row.mm) == margins_of(venue, account)
+    market = view.markets[BTC]
+    assert (market.priced, market.clock.open, market.clock.settled) == (False, False, False)
+    assert tables.markets_table(view.markets).columns[-1]._cells[0] == "no price"
+
+
+def test_account__price_back_after_an_outage__waits(venue: Venue) -> None:
+    account = account_of(venue, "ann")
+    mark = venue.client.mark(BTC)[0]
+    venue.stop_feed(BTC)
+    venue.wait(300)
+    venue.set_price(BTC, mark)
+    view = account_view(venue.client, account, SHOCKS[:1])
+    clock = view.markets[BTC].clock
+    assert clock.since < view.time < clock.until
+    assert (clock.open, clock.settled) == (False, False)
+    assert tables.markets_table(view.markets).columns[-1]._cells[0] == "grace"
+
+
+def test_account__settled_market__no_margin(venue: Venue) -> None:
+    account = account_of(venue, "ann")
+    with venue.owner() as owner:
+        venue.client.settle_market(owner, BTC)
+    venue.wait(10)
+    view = account_view(venue.client, account, SHOCKS)
+    assert view.markets[BTC].clock.settled
+    assert {(row.im, row.mm) for row in view.rows} == {(0, 0)} == {margins_of(venue, account)}
+    assert tables.markets_table(view.markets).columns[-1]._cells[0] == "settled"
+
+
+def test_venue__buffer_terms__cap_and_utilisation_as_the_lens(venue: Venue) -> None:
+    with venue.owner() as owner:
+        venue.client.set_buffer_terms(owner, BTC, BufferTerms(20_000_000, 500_000, 100_000))
+    view = venue_view(venue.client, everybody(venue), SHOCKS[:1])
+    room, backing = venue.client.buffers(BTC), view.markets[BTC].backing
+    assert backing.cap == room["cap"] == venue.client.buffer_cap(BTC) > 0
+    assert (backing.utilisation_ppm, backing.surcharge_ppm) == (
+        room["utilisation_ppm"],
+        room["surcharge_ppm"],
+    )
+    assert backing.utilisation_ppm > 0
+    assert view.markets[ETH].backing.cap is None
+    told = {one["id"]: one for one in venue_document(view)["markets"]}
+    assert told[BTC]["open_interest_cap"] == exact(room["cap"])
+    assert told[ETH]["open_interest_cap"] is None
+
+
+def margins_of(venue: Venue, account: int) -> tuple[int, int]:
+    """Initial and maintenance margin as the ledger has them."""
+    health = venue.client.health(account)
+    return health["im"], health["mm"]
 
 
 def test_account__without_positions__cash_and_no_distance(venue: Venue) -> None:
