@@ -16,6 +16,9 @@ GAS_LIMITS: Final = {
     "gas.settle_existing": 200_000,
     "gas.settle_one_signature": 171_000,
     "gas.settle_batch10_one_taker_per_fill": 95_000,
+    "gas.settle_existing_backed": 200_000,
+    "gas.settle_one_signature_backed": 171_000,
+    "gas.settle_batch10_backed_per_fill": 95_000,
 }
 
 # measured on the contracts of dYdX v3 (perpetual v1), same work
@@ -34,7 +37,16 @@ DESCRIPTIONS: Final = {
     "gas.settle_existing_new_rate": "one fill, both signed, and the funding rate is set anew",
     "gas.settle_existing_risk_terms": "one fill, both signed, market with risk terms, mark unmoved",
     "gas.settle_existing_stirred": "the same while the mark is away from its average",
+    "gas.settle_existing_backed": (
+        "one fill, both signed, market with risk terms, buffer terms and concentration"
+    ),
+    "gas.settle_existing_concentrated": "the same, both positions with extra margin",
+    "gas.settle_existing_surcharge": "the same, both sides pay for the last of the market's room",
+    "gas.settle_existing_new_cap": "one fill, both signed, and rate and cap are set anew",
+    "gas.settle_existing_two_markets": "one fill, both signed, both have positions in two markets",
+    "gas.settle_existing_two_markets_backed": "the same, both markets with all terms",
     "gas.settle_one_signature": "one fill sent by the taker, maker signed, both have positions",
+    "gas.settle_one_signature_backed": "one fill sent by the taker, market with all terms",
     "gas.settle_one_signature_three_feeds": "one fill sent by the taker, three feeds",
     "gas.settle_new": "one fill, both signed, both open, buckets exist",
     "gas.settle_new_buckets": "one fill, both signed, both open, each the first in its bucket",
@@ -43,6 +55,7 @@ DESCRIPTIONS: Final = {
     "gas.settle_further_part": "one fill of a part of an order that was filled in part before",
     "gas.settle_agents": "one fill, both signed by agents",
     "gas.settle_batch10_one_taker_per_fill": "a fill of 10, one taker sends, 10 makers signed",
+    "gas.settle_batch10_backed_per_fill": "a fill of 10, one taker, market with all terms",
     "gas.settle_batch10_one_taker_per_fill_three_feeds": "a fill of 10, one taker, three feeds",
     "gas.settle_batch10_per_fill": (
         "a fill of 10 signed pairs: 20 orders, a call takes 16, so two calls of five pairs"
@@ -84,6 +97,7 @@ DESCRIPTIONS: Final = {
     "gas.poke": "a mark refreshed",
     "gas.poke_three_feeds": "a mark of three feeds refreshed",
     "gas.poke_new_rate": "a mark refreshed, and the funding rate set anew",
+    "gas.poke_new_cap": "a mark refreshed, rate and cap of open interest set anew",
     "gas.poke_new_mark": "a mark refreshed that has moved",
     "gas.poke_new_mark_risk_terms": "the same in a market with risk terms",
     "gas.sync_first": "a position written back, after a fill",

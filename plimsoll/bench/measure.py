@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from plimsoll.bench import auctions, crowd, money, risk, trading
+from plimsoll.bench import auctions, backing, crowd, money, risk, trading
 from plimsoll.bench.figures import DESCRIPTIONS, Figure, ViewCost, size_figure
 from plimsoll.bench.report import Report
 from plimsoll.bench.speed import measure_speed
@@ -32,6 +32,7 @@ _PARTS: Final = (
     auctions.bankruptcy,
     auctions.haircut,
     risk.stirred,
+    backing.backed,
 )
 
 Progress = Callable[[str], None]

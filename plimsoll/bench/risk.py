@@ -9,7 +9,7 @@ from plimsoll.bench.venue import ONE_FEED, PRICE, RICH, SIZE, Venue, gas_of
 from plimsoll.contract import NodeSigner
 from plimsoll.scenario import RiskTerms
 
-_TERMS = RiskTerms(
+RISK_TERMS = RiskTerms(
     ema_seconds=600,
     volatility_seconds=3_600,
     calm_ppm=1_000_000,
@@ -29,7 +29,7 @@ def stirred(venue: Venue) -> Iterator[Figure]:
         venue.set_price(_MOVED)
         yield gas_figure("gas.poke_new_mark", gas_of(venue.client.poke(venue.bank, ONE_FEED)))
     with venue.rpc.undone():
-        _set_terms(venue)
+        set_terms(venue, "set_risk_terms", ONE_FEED, RISK_TERMS.values())
         venue.trade(maker, taker, SIZE, PRICE)
         venue.settle_down()
         receipt = venue.trade(maker, taker, SIZE, PRICE)
@@ -41,10 +41,9 @@ def stirred(venue: Venue) -> Iterator[Figure]:
         yield gas_figure("gas.settle_existing_stirred", gas_of(receipt))
 
 
-def _set_terms(venue: Venue) -> None:
+def set_terms(venue: Venue, function: str, market: int, terms: tuple[int, ...]) -> None:
+    """Terms of a market, set by the timelock."""
     timelock = venue.client.deployment.contract(venue.rpc, "Timelock").address
     venue.rpc.set_balance(timelock, 10**24)
     with venue.rpc.impersonating(timelock):
-        venue.client.clearinghouse.write(
-            NodeSigner(timelock), "set_risk_terms", ONE_FEED, _TERMS.values()
-        )
+        venue.client.clearinghouse.write(NodeSigner(timelock), function, market, terms)
