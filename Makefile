@@ -94,6 +94,11 @@ shocks: build ## Stress view of a running venue, some seconds: RPC=… ACCOUNT=�
 	@$(BIN)/python -m scripts.shocks $(if $(RPC),--rpc "$(RPC)") $(if $(ACCOUNT),--account "$(ACCOUNT)") \
 		$(if $(SHOCKS),--shocks $(SHOCKS)) $(if $(JSON),--json "$(JSON)")
 
+.PHONY: preview
+preview: build ## What would a fill do, on a running venue: MAKER=… TAKER=… MARKET=… SIZE=… PRICE=… RPC=… MORE="--block"
+	@$(BIN)/python -m scripts.preview --maker "$(MAKER)" --taker "$(TAKER)" --market "$(MARKET)" --size "$(SIZE)" \
+		$(if $(PRICE),--price "$(PRICE)") $(if $(RPC),--rpc "$(RPC)") $(MORE)
+
 .PHONY: console
 console: setup ## Open a Brownie console on a local chain
 	@brownie console

@@ -28,6 +28,7 @@ from plimsoll.accounts import MAX_ACCOUNT, account_id, owner_of
 from plimsoll.client import Client
 from plimsoll.deployment import DEPLOYMENTS
 from plimsoll.errors import ConfigError, InputError
+from plimsoll.report.layout import clock
 from plimsoll.shocks import (
     DEFAULT_MOVES,
     AccountView,
@@ -155,6 +156,7 @@ def show_venue(console: Console, view: VenueView, *, listed: bool = False) -> No
         _say(console, "Only accounts of the list: sums and cover-2 are theirs, not the venue's.")
     _unpriced(console, dict(view.markets))
     for table in (
+        tables.markets_table(view.markets),
         tables.buffers_table(view.capital, view.markets),
         tables.venue_table(view),
         tables.cover_table(view),
@@ -168,8 +170,24 @@ def show_venue(console: Console, view: VenueView, *, listed: bool = False) -> No
 
 def _unpriced(console: Console, markets: dict[int, Market]) -> None:
     for market in markets.values():
-        if not market.priced:
-            _say(console, f"{market.name} has no price now: shocks start from its last good mark.")
+        if market.clock.settled:
+            _say(
+                console,
+                f"{market.name} is settled: its mark is final, positions in it need no margin, and"
+                " an hour after the settlement anybody can turn them into cash.",
+            )
+        elif not market.priced:
+            _say(
+                console,
+                f"{market.name} has no price now: shocks start from its last good mark; initial"
+                " margin has 5 % of each position on top, and nobody can be taken or resolved.",
+            )
+        elif not market.clock.open:
+            _say(
+                console,
+                f"{market.name} has its price back, and nobody can be taken or resolved before"
+                f" {clock(market.clock.until)} UTC.",
+            )
 
 
 def _say(console: Console, text: str) -> None:

@@ -25,8 +25,16 @@ _TRADES: Final = ("unit/test_clearinghouse_trades.py", "unit/test_clearinghouse_
 _MARGIN: Final = ("unit/test_clearinghouse_margin.py", "unit/test_clearinghouse_accounts.py")
 _FUNDING: Final = ("unit/test_clearinghouse_funding.py",)
 _RISK: Final = ("unit/test_clearinghouse_risk.py", "unit/test_clearinghouse_risk_margins.py")
+_OUTAGES: Final = ("unit/test_clearinghouse_outages.py", "property/test_outage_words.py")
+_WIND_DOWN: Final = (
+    "unit/test_clearinghouse_wind_down.py",
+    "regression/test_grace_and_wind_down.py",
+)
+_CAPS: Final = ("unit/test_clearinghouse_buffer_cap.py", "integration/test_insurance_capital.py")
+_LARGE: Final = ("unit/test_clearinghouse_concentration.py",)
 _REGISTRY: Final = ("unit/test_clearinghouse_registry.py",)
 _VIEWS: Final = ("unit/test_clearinghouse_views.py",)
+_PREVIEW: Final = ("unit/preview", "property/test_preview.py")
 _WINDOW: Final = ("unit/test_premium_window.py", "property/test_premium_window_model.py")
 
 TESTS: Final[dict[str, tuple[str, ...]]] = {
@@ -34,52 +42,71 @@ TESTS: Final[dict[str, tuple[str, ...]]] = {
     "AdlEngine": (*_ADL, *_REGISTRY),
     "Clearinghouse": (*_REGISTRY, *_MARGIN, *_VIEWS, *_FUNDING, *_TRADES, *_ADL),
     "Custody": ("unit/custody",),
-    "Exchange": _ORDERS,
+    "Exchange": (*_ORDERS, "unit/preview/test_rehearse.py"),
     "InsuranceVault": ("unit/insurance_vault",),
-    "Lens": ("sdk/test_deployment.py", "integration/test_demo.py"),
+    "Lens": ("sdk/test_deployment.py", "integration/test_demo.py", *_PREVIEW, *_CAPS),
     "Liquidator": _AUCTION,
-    "PriceOracle": ("unit/test_price_oracle.py", "property/test_feed_median.py"),
-    "RegistryEngine": (*_REGISTRY, *_MARGIN),
+    "PriceOracle": (
+        "unit/test_price_oracle.py",
+        "unit/test_price_oracle_sequencer.py",
+        "property/test_feed_median.py",
+    ),
+    "RegistryEngine": (*_REGISTRY, *_MARGIN, *_CAPS, *_OUTAGES, *_WIND_DOWN),
     "Timelock": ("unit/test_timelock.py",),
-    "TakeEngine": (*_TRADES, *_AUCTION),
-    "TradeEngine": (*_TRADES, *_MARGIN, *_REGISTRY, *_FUNDING),
-    "Waterfall": ("unit/test_waterfall.py",),
+    "TakeEngine": (*_TRADES, *_AUCTION, *_LARGE),
+    "TradeEngine": (*_TRADES, *_MARGIN, *_REGISTRY, *_FUNDING, *_CAPS, *_LARGE),
+    "Waterfall": ("unit/test_waterfall.py", *_CAPS),
     # modules with storage
     "adl_index": (*_INDEX, "unit/test_ledger_packing.py"),
     "adl_queue": (*_VIEWS, *_ADL),
-    "adl_resolve": _ADL,
+    "adl_resolve": (*_ADL, *_WIND_DOWN),
     "agents": _ORDERS,
     "dust": (*_ADL, *_AUCTION),
     "auctions": _AUCTION,
+    "buffer_cap": _CAPS,
+    "concentration_terms": _LARGE,
     "engines": (*_REGISTRY, *_MARGIN),
     "flat_bucket": (*_TRADES, *_INDEX),
+    "funding": (*_FUNDING, *_WINDOW),
     "ledger": ("unit/test_ledger_packing.py", *_MARGIN, *_TRADES, *_INDEX),
-    "margin": (*_MARGIN, *_TRADES),
+    "margin": (*_MARGIN, *_TRADES, *_LARGE),
     "market_risk": (*_RISK, "unit/liquidator/test_liquidator_holds.py"),
     "market_terms": (*_REGISTRY, *_MARGIN, *_TRADES),
-    "marks": (*_FUNDING, *_VIEWS, *_TRADES),
+    "marks": (*_FUNDING, *_VIEWS, *_TRADES, *_CAPS, *_OUTAGES),
     "neighbours": _AUCTION,
     "orders": _ORDERS,
-    "portfolio": (*_TRADES, *_MARGIN, *_ADL),
+    "outages": (*_OUTAGES, *_WIND_DOWN),
+    "portfolio": (*_TRADES, *_MARGIN, *_ADL, *_WIND_DOWN),
     "premiums": (*_FUNDING, *_TRADES),
     "resolution": _AUCTION,
     "resolve_job": _ADL,
     "resolve_queue": _AUCTION,
     "retest": _AUCTION,
+    "sides": (*_TRADES, *_MARGIN, *_CAPS, *_LARGE),
     "takes": _AUCTION,
+    "wind_down": _WIND_DOWN,
     # mathematics
     "bits": ("unit/test_lib_bits.py", "unit/test_ledger_packing.py", *_ADL),
     "brackets": ("unit/test_lib_brackets.py", *_MARGIN),
+    "cap_code": ("property/test_cap_code.py", *_CAPS),
+    "concentration": ("property/test_concentration.py", *_LARGE),
     "entry_tick": ("unit/test_lib_entry_tick.py", *_ADL, *_TRADES),
     "feed_median": ("property/test_feed_median.py", "unit/test_price_oracle.py"),
     "fixed_point": ("unit/test_lib_fixed_point.py", *_TRADES, *_MARGIN, "unit/custody"),
-    "loss_weights": ("unit/test_loss_weights.py", "unit/test_waterfall.py", *_ADL),
+    "loss_weights": (
+        "unit/test_loss_weights.py",
+        "unit/test_waterfall.py",
+        "regression/test_grace_and_wind_down.py",
+        *_ADL,
+    ),
+    "margin_border": ("property/test_margin_border.py", "unit/preview/test_liquidation_price.py"),
     "order_match": _ORDERS,
     "premium_window": (*_WINDOW, *_FUNDING),
     "redemption": ("property/test_redemption.py", "unit/custody"),
     "revert_reason": _ORDERS,
     "rolling_limit": ("property/test_rolling_limit.py", "unit/test_waterfall.py"),
     "stress": ("unit/test_lib_stress.py", *_RISK),
+    "utilisation": ("property/test_concentration.py", *_CAPS),
     "take_formula": ("property/test_take_formula.py", *_AUCTION),
 }
 """Files and folders under `tests/` that know a module's rules. Left out on purpose: what reads

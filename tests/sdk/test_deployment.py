@@ -11,12 +11,14 @@ import subprocess
 import sys
 
 import pytest
+from eth_utils.address import to_checksum_address
 from rich.console import Console
 
 from plimsoll import artifacts
+from plimsoll.backing import NO_CONCENTRATION, BufferTerms, Concentration
 from plimsoll.chain import AnvilOptions, AnvilProcess, dev_key
 from plimsoll.client import Client
-from plimsoll.contract import Contract, KeySigner, NodeSigner
+from plimsoll.contract import Contract, KeySigner, NodeSigner, deploy_code
 from plimsoll.deployment import (
     Plan,
     Preview,
@@ -29,6 +31,7 @@ from plimsoll.deployment import (
 from plimsoll.errors import ConfigError, InputError, UnfundedKey
 from plimsoll.report.tables import deployment_table, links_table, show
 from plimsoll.scenario import load_scenario
+from plimsoll.units import PPM, WAD
 from plimsoll.verification import broken_links, code_links, verify
 from scripts import deploy as program
 
@@ -111,6 +114,19 @@ def test_verify__other_terms__named_as_broken(rpc, deployment, plan):
     assert [
         (link.contract, link.what) for link in broken_links(verify(rpc, deployment, tampered))
     ] == [("BTC", "terms")]
+
+
+def test_deploy__on_a_rollup__the_oracle_heeds_the_sequencer(rpc, plan):
+    signer = KeySigner(dev_key(0))
+    receipt = signer.send(rpc, deploy_code(artifacts.load("TestFeed"), (0, 0)))
+    sequencer = to_checksum_address(receipt["contractAddress"])
+    rollup = dataclasses.replace(plan, sequencer=sequencer)
+    deployment = deploy(rpc, Sender(rpc, signer, lambda text: None), rollup)
+    assert broken_links(verify(rpc, deployment, rollup)) == []
+    assert [link.what for link in broken_links(verify(rpc, deployment, plan))] == ["sequencer"]
+    feed = Contract(rpc, artifacts.load("TestFeed"), sequencer)
+    feed.write(signer, "set_answer", 1)
+    assert not deployment.contract(rpc, "PriceOracle").read("read", plan.listings[0].terms.id)[1]
 
 
 def test_verify__other_proposer__named_as_broken(rpc, deployment, plan):
@@ -200,6 +216,14 @@ def feeds_entry():
     return {**data["markets"][0], "sources": [source]}
 
 
+def test_local_listings__empty_vaults__do_not_bound_open_interest(rpc, deployment, plan):
+    client = Client(rpc, deployment)
+    for listing in plan.listings:
+        assert client.buffer_cap(listing.terms.id) == 2**256 - 1
+        assert client.concentration(listing.terms.id) == listing.terms.concentration
+        assert listing.terms.concentration != NO_CONCENTRATION
+
+
 # --- the program -----------------------------------------------------------------------
 
 
@@ -239,6 +263,13 @@ def test_run__nobody_listens__wrong_rpc(capsys):
 def test_run__not_an_address__refused(anvil, capsys):
     assert leave(["--rpc", anvil.url, "--token", "0x12"]) == 2
     assert "--token 0x12 is not an address" in capsys.readouterr().err
+
+
+def test_run__sequencer__is_part_of_the_plan(rpc):
+    address = "0x" + "5e" * 20
+    args = program.parse(["--sequencer", address])
+    assert program.choose_plan(rpc, args, address).sequencer == to_checksum_address(address)
+    assert program.choose_plan(rpc, program.parse([]), address).sequencer is None
 
 
 def test_run__empty_variable__refused(anvil, capsys, monkeypatch):
@@ -351,6 +382,34 @@ def test_deployment__unknown_contract__named(rpc, deployment):
 def test_contract__struct_results__by_name(rpc, deployment):
     config = deployment.contract(rpc, "Clearinghouse").read("market_config", 1)
     assert config["brackets"][0]["mm_ppm"] == 25_000
+
+
+def test_deploy__backing__is_set_where_terms_are_given_and_read_back(anvil, plan):
+    first, *others = plan.listings
+    terms = dataclasses.replace(
+        first.terms,
+        buffer=BufferTerms(2_000_000, 500_000, 200_000),
+        concentration=Concentration(10, 5, 3),
+    )
+    backed = dataclasses.replace(plan, listings=(dataclasses.replace(first, terms=terms), *others))
+    with anvil.rpc.undone():
+        made = deploy(
+            anvil.rpc, Sender(anvil.rpc, KeySigner(dev_key(0)), lambda text: None), backed
+        )
+        clearinghouse = made.contract(anvil.rpc, "Clearinghouse")
+        market = first.terms.id
+        assert tuple(clearinghouse.read("buffer_terms", market).values()) == (
+            2 * PPM,
+            PPM // 2,
+            PPM // 5,
+        )
+        assert tuple(clearinghouse.read("concentration", market).values()) == (10, 5, 3)
+        # nobody has insured anything yet: five times the dead deposits of both vaults
+        assert clearinghouse.read("buffer_cap", market) == 10 * WAD
+        assert clearinghouse.read("buffer_cap", others[0].terms.id) == 2**256 - 1
+        assert broken_links(verify(anvil.rpc, made, backed)) == []
+        broken = broken_links(verify(anvil.rpc, made, plan))
+        assert [link.what for link in broken] == ["buffer terms", "concentration"]
 
 
 def test_deploy__risk_terms__of_every_market_that_has_them(rpc, deployment, plan):

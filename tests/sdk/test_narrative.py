@@ -36,6 +36,75 @@ def shock(market: int | None, ppm: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def state(**changes: Any) -> dict[str, Any]:
+    """A market of 100 that is 90 % full and calm."""
+    return {
+        "market": 1, "mark": "100", "ema": "101", "volatility_ppm": 500_000, "s_im_ppm": 250_000,
+        "s_mm_ppb": 13_000_000, "longs_held": False, "shorts_held": True, "priced": True,
+        "waits": False, "settled": False, "stop": None, "open_interest": "900", "cap": "1000",
+        "utilisation_ppm": 900_000, "surcharge_ppm": 500, "extra_margin": "7.5",
+        "accounts_with_extra_margin": 1, **changes,
+    }  # fmt: skip
+
+
+def engine() -> dict[str, Any]:
+    """One market, with a stop of ten minutes, a full market, a whale, and its end."""
+    stop = {"since": 60, "until": 660}
+    return {
+        "terms": [
+            {
+                "market": 1, "name": "BTC",
+                "buffer": {"kappa": "20", "share_ppm": 300_000, "gap_ppm": 120_000},
+                "concentration": {"share_percent": 20, "rate_percent": 3, "floor": 80_000},
+            }
+        ],
+        "before_fall": {"time": 0, "capital": "50", "markets": [state(shorts_held=False)]},
+        "steps": [
+            {
+                "phase": phase, "time": seconds, "capital": "50", "surcharges_paid": [paid],
+                "markets": [found],
+            }
+            for phase, seconds, paid, found in (
+                ("open", 10, "0", state(cap="1001")),
+                ("open", 20, "0.45", state(cap="1002")),
+                ("fall", 90, "0", state(priced=False, stop=stop)),
+                ("rise", 400, "0", state(waits=True, stop=stop)),
+                ("after", 86_400, "0", state(settled=True, stop=stop)),
+            )
+        ],
+        "surcharges": [{"market": 1, "sides": 2, "paid": "0.45", "highest_rate_ppm": 500}],
+        "concentrated": [
+            {
+                "account": "winner-1", "market": 1, "notional": "450", "free": "200",
+                "part_of_open_interest_ppm": 500_000, "extra_margin": "7.5",
+                "initial_margin": "52.5",
+            }
+        ],
+        "outages": [
+            {
+                "market": 1, "feeds": [1, 2], "began": 60, "ended": 360, "seconds": 300,
+                "grace_until": 660, "auctions_stopped": ["late-1"], "closed_meanwhile": 0,
+                "first_closed_after": 700, "takes_refused": {"oracle: grace": 3},
+                "notional": "1800", "initial_margin_before": "180",
+                "initial_margin_without_price": "270",
+            }
+        ],
+        "wind_down": {
+            "market": 1, "refused_at": 80_000, "refused_before": "market: alive",
+            "settled": 86_400, "price": "100", "paid_in_all": "0", "size_in_all": "0",
+            "positions": [
+                {
+                    "account": name, "size": size, "entry": "90", "price": "100", "paid": paid,
+                    "profit": profit, "cash_after": "5", "equity_change": "-0.000000000000000001",
+                }
+                for name, size, paid, profit in (
+                    ("late-9", "2", "200", "20"), ("winner-9", "-2", "-200", "-20"),
+                )
+            ],
+        },
+    }  # fmt: skip
+
+
 @pytest.fixture
 def story() -> list[str]:
     """The printed story of one bankrupt account and one with dust, by sections."""
@@ -64,6 +133,7 @@ def story() -> list[str]:
         "refusals": [],
         "draws": [],
         "resolves": [],
+        "risk_engine": engine(),
         "waterfall": {
             **dict.fromkeys(paid, "0"), "bankrupt_accounts": ["late-1"], "redemption_rate": "1",
         },
@@ -106,11 +176,49 @@ def test_auctions__only_dust__is_not_called_bankrupt(story: list[str]) -> None:
 
 
 def test_waterfall__layers_two_and_five__skipped_and_why(story: list[str]) -> None:
-    told = words(story[7])
+    told = words(story[8])
     assert "own margin of 1 bankrupt accounts" in told
     assert "2 brokers skipped" in told
     assert "5 mutual guaranty fund skipped" in told
     assert "Layers 2 and 5 are skipped: brokers and the guaranty fund are not built yet" in told
+
+
+def test_engine__each_moment_of_the_fall__stress_and_what_stands_still(story: list[str]) -> None:
+    rows = [line.split() for line in story[7].splitlines()]
+    assert ["00:00:00", "BTC", "100.00", "101.00", "50", "%", "1.250", "1.013"] in rows
+    no_price = next(row for row in rows if row[:1] == ["00:01:30"])
+    assert no_price[8:] == ["shorts", "no", "price", "00:01:00", "to", "00:11:00"]
+    grace = next(row for row in rows if row[:1] == ["00:06:40"])
+    assert grace[8:] == ["shorts", "grace", "00:01:00", "to", "00:11:00"]
+
+
+def test_engine__outage__who_stood_still_and_what_it_cost(story: list[str]) -> None:
+    told = words(story[7])
+    assert "the auction clocks of late-1 stood still there" in told
+    assert "needed 270.00 of initial margin instead of 180.00" in told
+
+
+def test_engine__backing__only_steps_with_a_surcharge_and_the_fall(story: list[str]) -> None:
+    rows = [line.split() for line in story[7].splitlines()]
+    full = [row for row in rows if row[:2] == ["01", "Jan"] and "BTC" in row]
+    assert [row[2] for row in full] == ["00:00:20", "00:01:30", "00:06:40"]
+    assert full[0][3:] == [
+        "50", "BTC", "900", "1,002", "90.0", "%", "0.0500", "%", "0.45", "8", "1",
+    ]  # fmt: skip
+    assert "Surcharges: BTC 0.45 by 2 sides of fills, at most 0.050 %." in words(story[7])
+
+
+def test_engine__large_position__its_extra_margin(story: list[str]) -> None:
+    rows = [line.split() for line in story[7].splitlines()]
+    assert ["winner-1", "BTC", "450.00", "50.0", "%", "200.00", "7.50", "52.50"] in rows
+    assert "BTC 3 % of what is above 20 % of open interest and above 80,000" in words(story[7])
+
+
+def test_engine__wind_down__every_position_and_their_sum(story: list[str]) -> None:
+    rows = [line.split() for line in story[7].splitlines()]
+    assert ["late-9", "2", "90.00", "100.00", "200.00", "20.00", "5.00", "-1"] in rows
+    assert ["sum", "0", "0.00", "0.00"] in rows
+    assert "was refused with 'market: alive'" in words(story[7])
 
 
 @pytest.mark.parametrize(
@@ -122,11 +230,11 @@ def test_small__less_than_a_cent__is_not_called_nothing(amount: str, says: str) 
 
 
 def test_stress__joint_shocks__who_loses_and_who_pays(story: list[str]) -> None:
-    rows = [line.split() for line in story[9].splitlines() if line.strip()[:3] == "-20"]
+    rows = [line.split() for line in story[10].splitlines() if line.strip()[:3] == "-20"]
     assert rows == [
         ["-20", "%", "3", "2", "30.00", "12.00", "18.00", "late-1,", "late-2", "29.00", "11.00"]
     ]
-    assert "in full from -12.34 % to nothing" in words(story[9])
+    assert "in full from -12.34 % to nothing" in words(story[10])
 
 
 @pytest.mark.parametrize(
@@ -157,6 +265,8 @@ def test_snapshot__dust__counts_neither_as_bankrupt_nor_as_below_margin() -> Non
         interest=(),
         junior=0,
         senior=0,
+        capital=0,
+        markets=(),
     )
     assert snapshot.bankrupt() == 1
     assert snapshot.below_maintenance() == 2
