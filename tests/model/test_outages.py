@@ -110,20 +110,20 @@ def test_clock_stop__never_an_outage__zeros(world):
     assert prices.clock_stop(world, BTC) == (0, 0, True)
 
 
-def test_jump_in_a_grace__holds_to_its_end(world):
+def test_jump_in_a_grace__holds_from_its_end(world):
     registry.set_risk_terms(world, BTC, HOLDS)
     back = outage(world, 600, price=110)
-    assert world.markets[BTC].risk.hold_until == back + 600
+    assert world.markets[BTC].risk.hold_until == back + 600 + 120
     later(world, 10)
     set_price(world, BTC, 100)
     later(world)
     prices.poke(world, BTC)
-    assert world.markets[BTC].risk.hold_until == back + 600
+    assert world.markets[BTC].risk.hold_until == back + 600 + 120
     assert world.markets[BTC].risk.shorts_held
     later(world, 580)
     set_price(world, BTC, 120)
     prices.poke(world, BTC)
-    assert world.markets[BTC].risk.hold_until == world.now + 120
+    assert world.markets[BTC].risk.hold_until == max(world.now, back + 600) + 120
 
 
 # --- the sequencer ----------------------------------------------------------------------------
@@ -205,7 +205,7 @@ def test_resolve__bankrupt_in_the_grace__is_not_urgent_but_its_winners_are_held(
     resolution.start(world, MINE)
     assert not world.urgent_lane  # nobody can do anything for it: nobody waits
     assert world.markets[BTC].risk.shorts_held
-    assert world.markets[BTC].risk.hold_until == back + 120
+    assert world.markets[BTC].risk.hold_until == back + 60 + 120
     later(world, 60)
     resolution.remark(world, MINE)
     assert world.urgent_lane == [MINE]

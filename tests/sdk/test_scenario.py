@@ -274,12 +274,18 @@ def test_terms__size__rounded_to_the_market_and_never_to_nothing(scenario):
 # --- what backs open interest --------------------------------------------------------------------
 
 
-def test_market__without_backing__has_none(scenario):
-    assert all(market.buffer is market.concentration is None for market in scenario.markets)
+def test_market__without_backing__has_none(tmp_path):
+    def change(data):
+        for market in data["markets"]:
+            del market["buffer"], market["concentration"]
+
+    markets = load_scenario(changed(tmp_path, change)).markets
+    assert all(market.buffer is market.concentration is None for market in markets)
 
 
 def test_market__with_backing__reads_fractions_and_percentages(tmp_path):
     def change(data):
+        del data["markets"][1]["buffer"], data["markets"][1]["concentration"]
         data["markets"][0]["buffer"] = {"kappa": "2.5", "share": "0.4", "gap": "0.15"}
         data["markets"][0]["concentration"] = {
             "share_percent": 10,

@@ -175,11 +175,13 @@ def fee_is(
             and one.market == fill.market
             and one.account in (fill.maker, fill.taker)
         ]
+        if any(abs(one.size) < 10**9 for _, one, _ in sides):
+            return None  # rounding decides what is left
         # where a side reduces nobody pays for room
         if full and any(smaller for _, _, smaller in sides):
             return None
         for place, one, smaller in sides:
-            if abs(one.size) >= 10**9 and smaller == reduces:
+            if smaller == reduces:
                 changed = one._replace(fee=of(one.fee, notional))
                 events = [*step.events[:place], changed, *step.events[place + 1 :]]
                 return replace(step, events=events) if changed != one else None
