@@ -48,7 +48,7 @@ MAX_ORDERS: constant(uint256) = 16
 
 # What `rehearse` asks its caller, and the answer it takes.
 MAX_QUESTION: constant(uint256) = 256
-MAX_ANSWER: constant(uint256) = 4_096
+MAX_ANSWER: constant(uint256) = revert_reason.MAX_ANSWER
 
 CLEARINGHOUSE: public(immutable(IClearinghouse))
 _DEPLOYER: immutable(address)

@@ -22,6 +22,7 @@ from contracts._lib import margin_border
 from contracts._lib import order_match
 from contracts._lib import revert_reason
 from contracts._lib import utilisation
+from contracts._modules import ledger
 
 implements: ILens
 
@@ -42,8 +43,7 @@ interface Wired:
 JUNIOR_LAYER: constant(uint256) = 3
 SENIOR_LAYER: constant(uint256) = 4
 MAX_LEGS: constant(uint256) = 10
-MICRO: constant(uint256) = 10**12  # fees are whole multiples
-MAX_ANSWER: constant(uint256) = 4_096
+MAX_ANSWER: constant(uint256) = revert_reason.MAX_ANSWER
 MAX_REHEARSAL: constant(uint256) = 100 + MAX_ANSWER  # selector and three words in front
 REHEARSED: constant(bytes4) = method_id("Rehearsed(bool,bytes)", output_type=bytes4)
 
@@ -410,7 +410,7 @@ def _preview_side(
          that, and no fee was taken: it is for accounts below zero only.
     """
     missing: uint256 = fixed_point._positive(before.health.cash + cash - after.health.cash)
-    fee: uint256 = (missing + MICRO // 2) // MICRO * MICRO
+    fee: uint256 = (missing + ledger.MICRO // 2) // ledger.MICRO * ledger.MICRO
     return ILens.SidePreview(
         account=account,
         fee=fee,

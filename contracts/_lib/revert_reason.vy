@@ -14,6 +14,9 @@ MAX_TEXT: constant(uint256) = 96
 MAX_DATA: constant(uint256) = 164
 ERROR_SELECTOR: constant(bytes4) = method_id("Error(string)", output_type=bytes4)
 
+# The longest answer to a question of `IExchange.rehearse`, which is raised too.
+MAX_ANSWER: constant(uint256) = 4_096
+
 
 @internal
 @pure

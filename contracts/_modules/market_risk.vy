@@ -214,8 +214,9 @@ def _is_stirred(state: State) -> bool:
 @internal
 def _hold(market: uint256, long: bool):
     """
-    @dev Holds one side from now on, while nobody can be resolved to the end of the grace at least. Nothing to do in a
-         market without risk terms, nor in a settled one, whose gains count as zero until they are cash.
+    @dev Holds one side from now on; in a grace the hold's time begins at its end, as nobody can be resolved before.
+         Nothing to do in a market without risk terms, nor in a settled one, whose gains count as zero until they are
+         cash.
     """
     terms_word: uint256 = ledger.risk_terms[market]
     status: uint256 = ledger.market_clock[market] >> 224

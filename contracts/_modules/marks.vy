@@ -185,7 +185,7 @@ def _store_risk(
 ) -> uint256:
     """
     @dev Stores what a change of the mark does to the market's risk word; returns its status with STIRRED as it shall be.
-         While nobody can be resolved a hold lasts to the end of the grace at least.
+         The time of a hold begins when accounts can be resolved: not before the end of a grace.
     """
     word: uint256 = 0
     side: uint256 = 0
