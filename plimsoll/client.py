@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from plimsoll import artifacts
-from plimsoll.backing import BufferTerms, Concentration
 from plimsoll.chain import Receipt, Rpc
 from plimsoll.contract import Contract, Event, Signer, all_events
 from plimsoll.deployment import DEPLOYMENTS, Deployment, load_deployment
 from plimsoll.errors import ConfigError
 from plimsoll.orders import Domain, Match, Order, SignedOrder, settle_args
 from plimsoll.preview import Fill, Preview, liquidation_price
-from plimsoll.scenario import RiskTerms
+from plimsoll.risk_terms import BufferTerms, Concentration, RiskTerms
 
 _EVENT_SOURCES: Final = (
     "Clearinghouse",

@@ -14,15 +14,17 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from plimsoll.backing import (
+from plimsoll.errors import ConfigError
+from plimsoll.outages import Outage, WindDown, problems, read_outages, read_wind_down, unix
+from plimsoll.risk_terms import (
     BufferTerms,
     Concentration,
+    RiskTerms,
     check_shares,
     read_buffer,
     read_concentration,
+    read_risk,
 )
-from plimsoll.errors import ConfigError
-from plimsoll.outages import Outage, WindDown, problems, read_outages, read_wind_down, unix
 from plimsoll.units import PPM, WAD, div_down, div_up, to_ppm, to_wad
 
 LEVERAGE_CLASSES: Final = (1, 2, 5, 10, 20)
@@ -68,25 +70,6 @@ class Bracket:
     threshold: int
     im_ppm: int
     mm_ppm: int
-
-
-@dataclass(frozen=True)
-class RiskTerms:
-    """How a market averages its mark, raises margins and holds gains.
-
-    Field by field `IClearinghouse.RiskTerms`.
-    """
-
-    ema_seconds: int
-    volatility_seconds: int
-    calm_ppm: int
-    stress_max_ppm: int
-    jump_ppm: int
-    hold_seconds: int
-
-    def values(self) -> tuple[int, ...]:
-        """The clearinghouse's `RiskTerms`, field by field."""
-        return astuple(self)
 
 
 @dataclass(frozen=True)
@@ -206,14 +189,7 @@ class AuctionTerms:
 
     def params(self) -> tuple[int, ...]:
         """The liquidator's `Params`, field by field."""
-        return (
-            self.concession_min_ppm,
-            self.concession_max_ppm,
-            self.duration,
-            self.kappa_ppm,
-            self.fee_ppm,
-            self.insurance_concession_ppm,
-        )
+        return astuple(self)
 
 
 @dataclass(frozen=True)
@@ -377,20 +353,9 @@ def _market(number: int, entry: Mapping[str, Any]) -> MarketTerms:
         feeds=int(entry.get("feeds", 0)),
         feed_decimals=int(entry.get("feed_decimals", 8)),
         feed_spread_ppm=to_ppm(entry.get("feed_spread", "0")),
-        risk=_risk(entry["risk"]),
+        risk=read_risk(entry["risk"]),
         buffer=read_buffer(entry.get("buffer")),
         concentration=read_concentration(entry.get("concentration")),
-    )
-
-
-def _risk(entry: Mapping[str, Any]) -> RiskTerms:
-    return RiskTerms(
-        ema_seconds=int(entry["ema_s"]),
-        volatility_seconds=int(entry["volatility_s"]),
-        calm_ppm=to_ppm(entry["calm_volatility"]),
-        stress_max_ppm=to_ppm(entry["stress_max"]),
-        jump_ppm=to_ppm(entry["jump"]),
-        hold_seconds=int(entry["hold_s"]),
     )
 
 

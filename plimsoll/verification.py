@@ -8,10 +8,9 @@ from typing import Any
 
 from plimsoll import artifacts
 from plimsoll.accounts import account_id
-from plimsoll.backing import NO_BUFFER, NO_CONCENTRATION
 from plimsoll.chain import Rpc
 from plimsoll.deployment import NO_SEQUENCER, NOBODY, OWNED, Deployment, Plan
-from plimsoll.scenario import RiskTerms
+from plimsoll.risk_terms import NO_BUFFER, NO_CONCENTRATION, RiskTerms
 from plimsoll.units import WAD
 
 

@@ -24,7 +24,7 @@ from plimsoll import artifacts
 from plimsoll.bench.figures import DYDX_V3_DELEVERAGE, LimitMissed
 from plimsoll.bench.measure import measure
 from plimsoll.bench.report import SCALE_LIMIT_PPM, WANTED_RATIO, Report
-from plimsoll.errors import ConfigError
+from plimsoll.text_marks import put_between
 from plimsoll.units import PPM, percent
 from scripts.deploy import leave_with
 
@@ -141,13 +141,8 @@ def size_table(report: Report) -> Table:
 def write_docs(report: Report, path: Path = DOCUMENT) -> None:
     """Replace what stands between the marks of the document."""
     text = path.read_text(encoding="utf-8")
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise ConfigError(
-            f"{path} has no place for the tables", next_step=f"write {BEGIN} and {END} into it"
-        )
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    path.write_text(f"{before}{BEGIN}\n{report.as_markdown()}\n{END}{after}", encoding="utf-8")
+    text = put_between(text, (BEGIN, END), report.as_markdown(), where=path)
+    path.write_text(text, encoding="utf-8")
 
 
 def write_snapshot(report: Report, path: Path = SNAPSHOT) -> None:

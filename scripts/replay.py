@@ -26,7 +26,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from plimsoll import artifacts
 from plimsoll.deployment import claim_folder
-from plimsoll.errors import ConfigError, InputError
+from plimsoll.errors import InputError
 from plimsoll.replay import measure, tables
 from plimsoll.replay.book import LEAST_ACCOUNTS, load_day, read_outlines
 from plimsoll.replay.charts import draw_all
@@ -38,6 +38,7 @@ from plimsoll.replay.report import Replay, document, quantiles, write_json, writ
 from plimsoll.replay.settings import load_settings
 from plimsoll.replay.waves import play
 from plimsoll.replay.words import findings
+from plimsoll.text_marks import put_between
 from plimsoll.units import exact
 from scripts.deploy import leave_with
 
@@ -159,18 +160,12 @@ def write_docs(
     Of a drawn day everything and pictures beside it; of one from the public file, between marks
     of its own, what differs: the findings and the tables of policies.
     """
-    begin, end = DRAWN if drawn else FROM_FILE
-    text = path.read_text(encoding="utf-8")
-    if text.count(begin) != 1 or text.count(end) != 1:
-        raise ConfigError(
-            f"{path} has no place for the figures", next_step=f"write {begin} and {end} into it"
-        )
-    before, rest = text.split(begin)
-    after = rest.split(end)[1]
     said = "\n".join(f"- {sentence}" for sentence in findings(found))
     chosen = tables.every(found) if drawn else tables.of_policies(found)
     shown = "\n\n".join(table.as_markdown() for table in chosen)
-    path.write_text(f"{before}{begin}\n{said}\n\n{shown}\n{end}{after}", encoding="utf-8")
+    text = path.read_text(encoding="utf-8")
+    text = put_between(text, DRAWN if drawn else FROM_FILE, f"{said}\n\n{shown}", where=path)
+    path.write_text(text, encoding="utf-8")
     written = [path]
     for name in DOCUMENT_PICTURES if drawn else ():
         copy = path.parent / "img" / f"replay_{name}"

@@ -24,7 +24,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from plimsoll import artifacts
 from plimsoll.deployment import claim_folder
-from plimsoll.errors import ConfigError, InputError
+from plimsoll.errors import InputError
 from plimsoll.stress.cores import in_parallel, on_backend
 from plimsoll.stress.draws import DEFAULT, SweepPlan, load_sweep
 from plimsoll.stress.findings import checks_of, find
@@ -34,6 +34,7 @@ from plimsoll.stress.play import play
 from plimsoll.stress.report import Run, write_files
 from plimsoll.stress.scenario import FOLDER, Scenario, load_all
 from plimsoll.stress.sweep import sweep
+from plimsoll.text_marks import put_between
 from scripts.deploy import leave_with
 
 DEFAULT_OUT = artifacts.PROJECT_ROOT / "reports" / "stress"
@@ -143,14 +144,8 @@ def grids(run: Run) -> list[Grid]:
 
 def document(text: str, run: Run) -> str:
     """The text with the run's tables between its marks."""
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise ConfigError(
-            "the document has no place for the tables", next_step=f"write {BEGIN} and {END} into it"
-        )
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
     tables = "\n\n".join(grid.as_markdown() for grid in grids(run))
-    return f"{before}{BEGIN}\n\n`{run.command}`\n\n{tables}\n\n{END}{after}"
+    return put_between(text, (BEGIN, END), f"\n`{run.command}`\n\n{tables}\n", where=DOCUMENT)
 
 
 def show(console: Console, run: Run) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from plimsoll.backing import BufferTerms, Concentration
 from plimsoll.bench.figures import Figure, gas_figure
 from plimsoll.bench.risk import RISK_TERMS, set_terms
 from plimsoll.bench.venue import ONE_FEED, PRICE, RICH, SIZE, THREE_FEEDS, Trader, Venue, gas_of
 from plimsoll.orders import unsigned
+from plimsoll.risk_terms import BufferTerms, Concentration
 from plimsoll.units import WAD, div_up
 
 _CAPITAL = 100_000  # whole tokens

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from plimsoll.bench.figures import Figure, gas_figure
 from plimsoll.bench.venue import ONE_FEED, PRICE, RICH, SIZE, Venue, gas_of
 from plimsoll.contract import NodeSigner
-from plimsoll.scenario import RiskTerms
+from plimsoll.risk_terms import RiskTerms
 
 RISK_TERMS = RiskTerms(
     ema_seconds=600,

@@ -112,7 +112,7 @@ TESTS: Final[dict[str, tuple[str, ...]]] = {
 """Files and folders under `tests/` that know a module's rules. Left out on purpose: what reads
 the sources instead of running them, and the gas snapshot, which notices almost any change."""
 
-FLOWS: Final = ("integration/test_flows.py", "regression")
+FLOWS: Final = ("integration/flows", "regression")
 """The whole protocol in use: what is asked last."""
 
 _HYPOTHESIS_SEED: Final = 1

@@ -12,7 +12,6 @@ import pytest
 from rich.console import Console
 
 from plimsoll import artifacts
-from plimsoll.backing import NO_BUFFER, NO_CONCENTRATION, BufferTerms, Concentration
 from plimsoll.chain import AnvilOptions, AnvilProcess, is_listening
 from plimsoll.chain.anvil import free_port
 from plimsoll.contract import NodeSigner
@@ -23,6 +22,7 @@ from plimsoll.errors import ContractReverted
 from plimsoll.report.checks import followed_queue
 from plimsoll.report.document import build
 from plimsoll.report.narrative import tell
+from plimsoll.risk_terms import NO_BUFFER, NO_CONCENTRATION, BufferTerms, Concentration
 from plimsoll.scenario import load_scenario
 from plimsoll.units import WAD, to_wad
 from scripts import demo as program

@@ -10,6 +10,7 @@ import pytest
 from plimsoll import artifacts
 from plimsoll.contract import Contract, NodeSigner
 from plimsoll.errors import ContractReverted
+from tests.support.flows import undone
 from tests.support.venue import (
     AUCTION_S,
     BTC,
@@ -41,13 +42,8 @@ def running() -> Iterator[Venue]:
 
 @pytest.fixture
 def venue(running: Venue) -> Iterator[Venue]:
-    kept = (list(running.events), list(running.times), set(running.accounts))
-    try:
-        with running.rpc.undone():
-            yield running
-    finally:
-        running.events, running.times, running.accounts = kept
-        running.dead_feeds.clear()
+    with undone(running):
+        yield running
 
 
 def set_terms(venue: Venue, market: int, terms: tuple[int, int, int] = TERMS) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from plimsoll.model import backing, capital, prices, registry, snapshot, trading, vaults
+from plimsoll.model import backing, capital, prices, registry, trading, vaults
 from plimsoll.model.backing import BufferTerms
 from plimsoll.model.state import FINE, WAD, Auction
 from plimsoll.model.tokens import SCALE, WORD_MAX
@@ -18,6 +18,7 @@ from tests.support.ledger_world import (
     CARA,
     DAN,
     cash,
+    denied,
     fill,
     later,
     ledger_world,
@@ -54,14 +55,6 @@ def capped(world):
 def cap(world, market=ALPHA):
     """Whole quote units."""
     return prices.cap_view(world, market) // WAD
-
-
-def denied(world, *args, **changes):
-    """The reason a fill is not traded; all is as before, as on a chain."""
-    before = snapshot.save(world)
-    reason = refusal(trading.trade, world, fill(*args, **changes))
-    snapshot.restore(world, before)
-    return reason
 
 
 # --- the cap as it is kept --------------------------------------------------------------------

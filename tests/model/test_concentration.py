@@ -14,7 +14,7 @@ from tests.support.ledger_world import (
     BETA,
     CARA,
     DAN,
-    fill,
+    denied,
     later,
     ledger_world,
     poke,
@@ -38,14 +38,6 @@ def world():
 
 def leg(world, account=ANN, market=ALPHA):
     return margin.leg(world, account, market)
-
-
-def denied(world, *args, **changes):
-    """The reason a fill is not traded; all is as before, as on a chain."""
-    before = snapshot.save(world)
-    reason = refusal(trading.trade, world, fill(*args, **changes))
-    snapshot.restore(world, before)
-    return reason
 
 
 def test_extra__rate_of_what_is_beyond__rounded_up():

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from plimsoll.model import custody, redemption, resolution
-from plimsoll.model.state import FINE, RAY, Refused
+from plimsoll.model.state import FINE, RAY
+from tests.support.expect import refusal
 from tests.support.money_world import (
     ALICE,
     BOB,
@@ -36,13 +37,6 @@ def impaired(world):
     custody.deposit(world, ALICE, MINE, 1_000 * TOKEN)
     custody.book_shortfall(world, 250 * WAD)
     return world
-
-
-def refusal(call, *args):
-    """The reason a call gives."""
-    with pytest.raises(Refused) as caught:
-        call(*args)
-    return caught.value.reason
 
 
 def books(world):

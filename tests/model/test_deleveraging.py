@@ -6,8 +6,9 @@ import pytest
 
 from plimsoll.loss_weights import SHARES, Weight, pack
 from plimsoll.model import deleveraging, positions, prices
-from plimsoll.model.state import FINE, RAY, WAD, Epoch, Refused
+from plimsoll.model.state import FINE, RAY, WAD, Epoch
 from tests.support.adl_world import MARKET, UNIT, adl_world, give, set_price, whole_loss_on
+from tests.support.expect import refusal
 
 ANN, BOB, CAT, DAN, EVE = (number << 96 for number in range(1, 6))
 ALL = 1_000
@@ -17,13 +18,6 @@ NEAR = UNIT // 10**8  # an entry is rounded to 33 bits
 @pytest.fixture
 def world():
     return adl_world(100, 100)
-
-
-def refusal(call, *args):
-    """The reason a call gives."""
-    with pytest.raises(Refused) as caught:
-        call(*args)
-    return caught.value.reason
 
 
 def cash(world, account):

@@ -12,6 +12,7 @@ from plimsoll.model.margin import Leg
 from plimsoll.model.orders import UNSIGNED, order_hash, unsigned
 from plimsoll.model.state import FINE, Agent, Refused
 from plimsoll.orders import CANCELLED, Flags, Match
+from tests.support.expect import refusal
 from tests.support.model_venue import (
     AGENT,
     ALICES,
@@ -76,13 +77,6 @@ def ledger(monkeypatch):
     monkeypatch.setattr(exchange.takes, "take_for", stand_in.take_for)
     monkeypatch.setattr(exchange.margin, "leg", stand_in.leg)
     return stand_in
-
-
-def refusal(call, *args):
-    """The reason a call gives."""
-    with pytest.raises(Refused) as caught:
-        call(*args)
-    return caught.value.reason
 
 
 def filled(world, signed):

@@ -8,11 +8,19 @@ from __future__ import annotations
 import pytest
 
 from plimsoll.model import custody, margin, prices, registry, resolution, trading
-from plimsoll.model.risk import RiskTerms
 from plimsoll.model.state import FINE, WAD
 from plimsoll.model.trading import TakeOrder
 from tests.support import auction_world as auctioned
-from tests.support.auction_world import BTC, ETH, MINE, SHORT, give, open_auction, opposed_world
+from tests.support.auction_world import (
+    BTC,
+    ETH,
+    HOLDS,
+    MINE,
+    SHORT,
+    give,
+    open_auction,
+    opposed_world,
+)
 from tests.support.ledger_world import (
     ALPHA,
     ANN,
@@ -31,9 +39,6 @@ from tests.support.ledger_world import (
     trade,
 )
 from tests.support.money_world import ALICE, TOKEN, account_of
-
-# a jump is more than 3 %, a hold lasts 120 s; nothing else
-HOLDS = RiskTerms(900, 3_600, 5_000_000, 1_000_000, 30_000, 120)
 
 
 @pytest.fixture

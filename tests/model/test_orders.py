@@ -6,8 +6,9 @@ import pytest
 
 from plimsoll.model import orders
 from plimsoll.model.orders import GARBAGE, MALLEABLE, WALLET, Offer, Seal, SignedBy, unsigned
-from plimsoll.model.state import Agent, Refused
+from plimsoll.model.state import Agent
 from plimsoll.orders import CANCELLED, Domain, Flags, Order
+from tests.support.expect import refusal
 from tests.support.model_venue import (
     AGENT,
     ALICES,
@@ -30,13 +31,6 @@ from tests.support.money_world import ALICE, account_of
 @pytest.fixture
 def world():
     return model_venue()
-
-
-def refusal(call, *args):
-    """The reason a call gives."""
-    with pytest.raises(Refused) as caught:
-        call(*args)
-    return caught.value.reason
 
 
 def verdict(world, signed, sender=KEEPER, wanted=Flags.NONE, place=""):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from plimsoll.model import auctions, feeds, prices, registry, resolution, retest, takes
-from plimsoll.model.risk import RiskTerms
 from plimsoll.model.state import WAD, Feed, Sequencer
 from tests.support.auction_world import (
     BTC,
     ETH,
     FAR,
+    HOLDS,
     MINE,
     OTHERS,
     SHORT,
@@ -27,8 +27,6 @@ from tests.support.auction_world import (
 from tests.support.money_world import CAROL, NOW
 
 DAY = 86_400
-# a jump is more than 3 %, a hold lasts 120 s; nothing else
-HOLDS = RiskTerms(900, 3_600, 5_000_000, 1_000_000, 30_000, 120)
 
 
 @pytest.fixture

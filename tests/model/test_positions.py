@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from plimsoll.model import positions
-from plimsoll.model.state import FINE, RAY, WAD, Epoch, Refused
+from plimsoll.model.state import FINE, RAY, WAD, Epoch
 from tests.support.adl_world import MARKET, UNIT, adl_world, give, set_price
+from tests.support.expect import refusal
 
 ANN, BOB, CAT = 1 << 96, 2 << 96, 3 << 96
 PRICES = [1, 7, 2**33 - 1, 2**33, 2**33 + 1, 2**34 + 1, 100 * WAD, 2_345 * WAD + 17, 2**128 - 2**95]
@@ -15,13 +16,6 @@ PRICES = [1, 7, 2**33 - 1, 2**33, 2**33 + 1, 2**34 + 1, 100 * WAD, 2_345 * WAD +
 @pytest.fixture
 def world():
     return adl_world(100, 100)
-
-
-def refusal(call, *args):
-    """The reason a call gives."""
-    with pytest.raises(Refused) as caught:
-        call(*args)
-    return caught.value.reason
 
 
 def leg_of(world, account):

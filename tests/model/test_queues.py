@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from plimsoll.model import positions, queues
-from plimsoll.model.state import FINE, RAY, WAD, Refused
+from plimsoll.model.state import FINE, RAY, WAD
 from tests.support.adl_world import MARKET, UNIT, adl_world, give, set_price
+from tests.support.expect import refusal
 
 ANN, BOB, CAT, DAN = (number << 96 for number in range(1, 5))
 
@@ -14,13 +15,6 @@ ANN, BOB, CAT, DAN = (number << 96 for number in range(1, 5))
 @pytest.fixture
 def world():
     return adl_world(100, 100)
-
-
-def refusal(call, *args):
-    """The reason a call gives."""
-    with pytest.raises(Refused) as caught:
-        call(*args)
-    return caught.value.reason
 
 
 def place(world, account, market=MARKET):

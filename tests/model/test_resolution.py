@@ -181,9 +181,14 @@ def test_resolve__leg_without_price__waits_with_the_account_at_the_back(world):
     assert world.junior.assets_tokens == 9_700 * TOKEN
 
 
-def test_resolve__unfinished_for_ten_minutes__frozen_anew(world):
+def three_winners(world):
+    """Shorts in three places of the queue, before all others."""
     for i in range(1, 4):
         give(world, account_of(CAROL, i), RICH, {BTC: (-10, 200 + 50 * i)})
+
+
+def test_resolve__unfinished_for_ten_minutes__frozen_anew(world):
+    three_winners(world)
     open_auction(world, -300)
     later(world, T)
     resolution.resolve(world, 1)
@@ -200,8 +205,7 @@ def test_resolve__unfinished_for_ten_minutes__frozen_anew(world):
 
 
 def test_resolve__half_a_haircut__is_not_frozen_anew(world):
-    for i in range(1, 4):
-        give(world, account_of(CAROL, i), RICH, {BTC: (-10, 200 + 50 * i)})
+    three_winners(world)
     open_auction(world, -26_000)
     resolution.resolve(world, 5)  # four places are summed, one is charged
     assert world.job.phase == deleveraging.CHARGE
@@ -212,8 +216,7 @@ def test_resolve__half_a_haircut__is_not_frozen_anew(world):
 
 
 def test_resolve__solvent_again_meanwhile__is_not_frozen_anew(world):
-    for i in range(1, 4):
-        give(world, account_of(CAROL, i), RICH, {BTC: (-10, 200 + 50 * i)})
+    three_winners(world)
     open_auction(world, -300)
     later(world, T)
     resolution.resolve(world, 1)

@@ -27,6 +27,7 @@ from tests.support.ledger_world import (
     trade,
 )
 from tests.support.model_venue import BTC, MALLORY, TIMELOCK, model_venue
+from tests.support.risk_word import BOUNDS
 
 TERMS = RiskTerms(
     ema_seconds=900,
@@ -285,17 +286,7 @@ def test_rate__rounded_down():
 GOOD = (900, 3_600, 1_000_000, 2_000_000, 30_000, 120)
 
 
-@pytest.mark.parametrize(
-    ("place", "low", "high", "reason"),
-    [
-        (0, 60, 86_400, "risk: bad ema time"),
-        (1, 300, 604_800, "risk: bad volatility time"),
-        (2, 50_000, 5_000_000, "risk: bad calm volatility"),
-        (3, 1_000_000, 4_000_000, "risk: bad stress limit"),
-        (4, 10_000, 100_000, "risk: bad jump"),
-        (5, 60, 600, "risk: bad hold"),
-    ],
-)
+@pytest.mark.parametrize(("place", "low", "high", "reason"), BOUNDS)
 def test_set_risk_terms__bounds(place, low, high, reason):
     world = ledger_world()
     for value in (low, high):

@@ -15,11 +15,11 @@ from plimsoll.model import (
     trading,
 )
 from plimsoll.model.state import FINE, WAD, Epoch
-from tests.model.test_outages import HOLDS
 from tests.support.auction_world import (
     BTC,
     ETH,
     FAR,
+    HOLDS,
     MINE,
     OTHERS,
     SHORT,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from plimsoll.model import custody, vaults, waterfall
-from plimsoll.model.state import Refused
+from tests.support.expect import refusal
 from tests.support.money_world import (
     ALICE,
     BOB,
@@ -42,13 +42,6 @@ def invested(world, senior):
     """Alice owns 99 tokens at par beside the dead one; a world ready to pay 50 of 100 away."""
     vaults.deposit(world, senior, ALICE, 99 * TOKEN, ALICE)
     return world
-
-
-def refusal(call, *args):
-    """The reason a call gives."""
-    with pytest.raises(Refused) as caught:
-        call(*args)
-    return caught.value.reason
 
 
 def lose(world, tokens):

@@ -6,7 +6,8 @@ import pytest
 
 from plimsoll.loss_weights import SHARES, Weight, pack
 from plimsoll.model import custody, waterfall
-from plimsoll.model.state import Auction, Refused, Reservation, Rolling
+from plimsoll.model.state import Auction, Reservation, Rolling
+from tests.support.expect import refusal
 from tests.support.money_world import (
     ALICE,
     BOB,
@@ -34,13 +35,6 @@ def world():
     fund(made, made.junior, 100)
     fund(made, made.senior, 900)
     return made
-
-
-def refusal(call, *args):
-    """The reason a call gives."""
-    with pytest.raises(Refused) as caught:
-        call(*args)
-    return caught.value.reason
 
 
 def counted(amount, since=NOW):

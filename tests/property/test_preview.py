@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from plimsoll.orders import Flags
-from tests.support.fill_checks import check, set_risk_terms, sides, tighten
+from tests.support.fill_checks import check, sides
+from tests.support.flows import set_risk_terms, tighten
 from tests.support.venue import (
     AUCTION_S,
     BTC,

@@ -7,9 +7,9 @@ import pytest
 from plimsoll.chain.revm import RevmChain
 from plimsoll.loss_weights import unpack
 from tests.support.books import check_interest, check_waterfall, picture
-from tests.support.venue import BTC, ETH, JUNIOR, PRICES, SENIOR, WAD, Venue, named
+from tests.support.flows import RISK_TERMS, set_risk_terms, tighten
+from tests.support.venue import BTC, ETH, PRICES, WAD, Venue, named
 
-RISK_TERMS = (600, 3_600, 1_000_000, 2_500_000, 30_000, 120)
 GRACE_S = 1_800
 WINDOW_S = 3_600
 
@@ -18,11 +18,8 @@ WINDOW_S = 3_600
 def venue() -> Venue:
     """Layers that pay little; `loser` is long 20 BTC and 10 ETH, `winner` short, both 15 times."""
     venue = Venue(RevmChain())
-    with venue.owner() as owner:
-        for market in (BTC, ETH):
-            venue.send(owner, venue.client.clearinghouse, "set_risk_terms", market, RISK_TERMS)
-        for layer in (JUNIOR, SENIOR):
-            venue.send(owner, venue.client.waterfall, "set_limits", layer, (100_000, 10_000))
+    set_risk_terms(venue, BTC, ETH)
+    tighten(venue)
     winner, loser, friend = (venue.person(name) for name in ("winner", "loser", "friend"))
     for person, tokens in ((winner, 300_000), (loser, 75_000), (friend, 1_000_000)):
         venue.deposit(person, tokens)

@@ -6,10 +6,10 @@ import pytest
 
 from plimsoll.chain.revm import RevmChain
 from plimsoll.contract import NodeSigner
+from tests.support.flows import set_risk_terms
 from tests.support.venue import BTC, ETH, WAD, Venue
 
 PPM = 10**6
-RISK_TERMS = (600, 3_600, 1_000_000, 2_500_000, 30_000, 120)
 OUTSIDE = 100_000  # token units kept free of rounding
 
 
@@ -17,10 +17,7 @@ OUTSIDE = 100_000  # token units kept free of rounding
 def venue() -> Venue:
     """`winner` is long 20 BTC, which have just jumped by a fifth, and 2,400 ETH from `friend`."""
     venue = Venue(RevmChain())
-    with venue.owner() as owner:
-        for market in (BTC, ETH):
-            ledger = venue.client.clearinghouse
-            venue.send(owner, ledger, "set_risk_terms", market, RISK_TERMS)
+    set_risk_terms(venue, BTC, ETH)
     winner, friend, loser = (venue.person(name) for name in ("winner", "friend", "loser"))
     for person, tokens in ((winner, 1_000_000), (friend, 1_000_000), (loser, 250_000)):
         venue.deposit(person, tokens)

@@ -7,15 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.books import check_everything
+from tests.support.flows import tighten
 from tests.support.venue import (
     AUCTION_S,
     BTC,
     DOGE,
     ETH,
-    JUNIOR,
     RAY,
     SCALE,
-    SENIOR,
     WAD,
     Venue,
     named,
@@ -27,9 +26,7 @@ from tests.support.venue import (
 def venue() -> Iterator[Venue]:
     """A waterfall at its least limits, so that winners must pay, and a rich `maker`."""
     with running_venue() as venue:
-        with venue.owner() as owner:
-            for layer in (JUNIOR, SENIOR):
-                venue.send(owner, venue.client.waterfall, "set_limits", layer, (100_000, 10_000))
+        tighten(venue)
         venue.deposit(venue.person("maker"), 4_000_000)
         yield venue
 

@@ -8,16 +8,15 @@ import pytest
 
 from plimsoll.orders import Flags, unsigned
 from tests.support.books import check_everything, picture
-from tests.support.venue import BTC, JUNIOR, RAY, SENIOR, WAD, Venue, named, running_venue
+from tests.support.flows import tighten
+from tests.support.venue import BTC, RAY, WAD, Venue, named, running_venue
 
 
 @pytest.fixture
 def venue() -> Iterator[Venue]:
     """`alice` is bankrupt beyond what the waterfall gives; `maker` holds the winning side."""
     with running_venue() as venue:
-        with venue.owner() as owner:
-            for layer in (JUNIOR, SENIOR):
-                venue.send(owner, venue.client.waterfall, "set_limits", layer, (100_000, 10_000))
+        tighten(venue)
         for name, tokens in (("maker", 2_000_000), ("taker", 2_000_000), ("alice", 30_000)):
             venue.deposit(venue.person(name), tokens)
         venue.trade(venue.person("alice"), venue.person("maker"), BTC, 10 * WAD)

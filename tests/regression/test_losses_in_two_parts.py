@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-
-from tests.support.flows import checked, leveraged, people, tighten
+from tests.support.flows import leveraged, people, tighten
 from tests.support.stories import FeedPanel, equity, quiet, with_risk
-from tests.support.venue import BTC, ETH, WAD, Venue, named, running_venue
+from tests.support.venue import BTC, ETH, WAD, Venue, named
 
 DELAY_S = 48 * 3_600
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Venue]:
-    with running_venue() as venue:
-        yield venue
-
-
-@pytest.fixture
-def venue(running: Venue) -> Iterator[Venue]:
-    with checked(running) as venue:
-        yield venue
 
 
 def test_grace__account_leaves_the_urgent_lane__its_winners_are_held(venue: Venue) -> None:

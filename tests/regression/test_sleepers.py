@@ -6,7 +6,8 @@ import pytest
 
 from plimsoll.chain.revm import RevmChain
 from tests.support.books import check_interest, check_waterfall, picture
-from tests.support.venue import AUCTION_S, BTC, ETH, JUNIOR, PRICES, RAY, SENIOR, WAD, Venue, named
+from tests.support.flows import tighten
+from tests.support.venue import AUCTION_S, BTC, ETH, PRICES, RAY, WAD, Venue, named
 
 FOLLOWED = 8  # epochs, by one sync or one view
 EPOCHS = 20  # more than a sync and a view together
@@ -16,9 +17,7 @@ EPOCHS = 20  # more than a sync and a view together
 def venue() -> Venue:
     """A waterfall at its least limits; `sleeper` is under liquidation, short in a full bucket."""
     venue = Venue(RevmChain())
-    with venue.owner() as owner:
-        for layer in (JUNIOR, SENIOR):
-            venue.send(owner, venue.client.waterfall, "set_limits", layer, (100_000, 10_000))
+    tighten(venue)
     sleeper, maker, whale = (venue.person(name) for name in ("sleeper", "maker", "whale"))
     venue.deposit(maker, 4_000_000)
     venue.deposit(sleeper, 16_000)
@@ -71,9 +70,7 @@ def test_resolve__account_far_behind_its_bucket__does_not_jam_the_queue(venue: V
 def test_sync__closed_whole_many_epochs_ago__one_call_leaves_the_market() -> None:
     """Nothing is left to follow: the place among the ten markets is free at once."""
     venue = Venue(RevmChain())
-    with venue.owner() as owner:
-        for layer in (JUNIOR, SENIOR):
-            venue.send(owner, venue.client.waterfall, "set_limits", layer, (100_000, 10_000))
+    tighten(venue)
     sleeper, first = venue.person("sleeper"), venue.person("first")
     venue.deposit(sleeper, 100_000)
     venue.deposit(first, 7_600)

@@ -15,7 +15,6 @@ from eth_utils.address import to_checksum_address
 from rich.console import Console
 
 from plimsoll import artifacts
-from plimsoll.backing import NO_CONCENTRATION, BufferTerms, Concentration
 from plimsoll.chain import AnvilOptions, AnvilProcess, dev_key
 from plimsoll.client import Client
 from plimsoll.contract import Contract, KeySigner, NodeSigner, deploy_code
@@ -30,6 +29,7 @@ from plimsoll.deployment import (
 )
 from plimsoll.errors import ConfigError, InputError, UnfundedKey
 from plimsoll.report.tables import deployment_table, links_table, show
+from plimsoll.risk_terms import NO_CONCENTRATION, BufferTerms, Concentration
 from plimsoll.scenario import load_scenario
 from plimsoll.units import PPM, WAD
 from plimsoll.verification import broken_links, code_links, verify

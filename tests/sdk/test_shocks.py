@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from plimsoll.accounts import account_id
-from plimsoll.backing import BufferTerms, Concentration
 from plimsoll.errors import InputError
 from plimsoll.loss_weights import SHARES, Weight, pack
+from plimsoll.risk_terms import BufferTerms, Concentration
 from plimsoll.shocks import (
     Shock,
     VenueView,

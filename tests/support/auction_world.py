@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from plimsoll.model import lanes, margin, positions, resolution
 from plimsoll.model.auctions import set_params
+from plimsoll.model.risk import RiskTerms
 from plimsoll.model.state import (
     FINE,
     WAD,
@@ -11,10 +12,10 @@ from plimsoll.model.state import (
     Feed,
     FeedRules,
     Market,
-    Refused,
     Terms,
     World,
 )
+from tests.support.expect import refusal as refusal  # what every test of this world asks
 from tests.support.money_world import ALICE, BOB, CAROL, NOW, account_of, fund, money_world
 
 BTC, ETH = 1, 2
@@ -37,6 +38,8 @@ TERMS = Terms(
     funding_cap_ppb=0,
     premium_volume_wad=0,
 )
+# a jump is more than 3 %, a hold lasts 120 s; nothing else
+HOLDS = RiskTerms(900, 3_600, 5_000_000, 1_000_000, 30_000, 120)
 
 
 def auction_world() -> World:
@@ -119,13 +122,3 @@ def waiting(world: World) -> list[int]:
     """Accounts in the main lane."""
     head, end, _, _ = lanes.bounds(world)
     return [account for account in lanes.queue(world, head, end - head) if account]
-
-
-def refusal(call: object, *args: object, **options: object) -> str:
-    """The reason a call is refused for."""
-    assert callable(call)
-    try:
-        call(*args, **options)
-    except Refused as refused:
-        return refused.reason
-    raise AssertionError("the call went through")

@@ -5,12 +5,14 @@ For tests of the ledger itself, where custody, exchange and liquidator are three
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from eth_utils.address import to_checksum_address
 
 from plimsoll import artifacts
-from plimsoll.chain import Rpc
+from plimsoll.chain import AnvilProcess, Rpc
 from plimsoll.contract import Contract, NodeSigner, deploy_code
 from tests.support.storage_layout import slot_of
 
@@ -164,3 +166,13 @@ class BareLedger:
             signed=True,
         )
         self.set_cash(account, cash + equity - self.health(account)["equity"])
+
+
+@contextmanager
+def rich_ledger(accounts: int, cash: int, **options: Any) -> Iterator[BareLedger]:
+    """A ledger on a node of its own; accounts 0, 1, ... have so much `cash` (wad) each."""
+    with AnvilProcess() as anvil:
+        ledger = BareLedger(anvil.rpc, **options)
+        for index in range(accounts):
+            ledger.fund(ledger.account(index), cash)
+        yield ledger

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from plimsoll.errors import ContractReverted
+from plimsoll.model.state import Refused
+
+
+def refusal(call: Callable[..., object], *args: object, **options: object) -> str:
+    """The reason for which the reference model refuses a call."""
+    with pytest.raises(Refused) as caught:
+        call(*args, **options)
+    return caught.value.reason
 
 
 @contextmanager

@@ -11,9 +11,7 @@ from plimsoll.contract import Event, all_events
 from plimsoll.errors import ContractReverted
 from plimsoll.orders import Flags, SignedOrder
 from plimsoll.preview import Fill, Preview, SidePreview, Standing
-from tests.support.venue import BTC, GAS, JUNIOR, SENIOR, WAD, Person, Venue
-
-RISK_TERMS = (600, 3_600, 1_000_000, 2_500_000, 30_000, 120)
+from tests.support.venue import BTC, GAS, WAD, Person, Venue
 
 
 def chain_of(venue: Venue) -> RevmChain:
@@ -22,25 +20,11 @@ def chain_of(venue: Venue) -> RevmChain:
     return venue.rpc
 
 
-def set_risk_terms(venue: Venue, *markets: int) -> None:
-    """Averages, stress and holds for some markets."""
-    with venue.owner() as owner:
-        for market in markets:
-            venue.send(owner, venue.client.clearinghouse, "set_risk_terms", market, RISK_TERMS)
-
-
 def held(venue: Venue, who: Person, other: Person, size: int, market: int = BTC) -> None:
     """`who` holds `size` (signed) against `other`, for a while."""
     buyer, seller = (who, other) if size > 0 else (other, who)
     venue.trade(buyer, seller, market, abs(size))
     venue.wait(700)
-
-
-def tighten(venue: Venue) -> None:
-    """The waterfall gives as little as its bounds allow."""
-    with venue.owner() as owner:
-        for layer in (JUNIOR, SENIOR):
-            venue.send(owner, venue.client.waterfall, "set_limits", layer, (100_000, 10_000))
 
 
 def started(venue: Venue, who: Person, rich: Person, fall: int) -> None:

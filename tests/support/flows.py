@@ -7,20 +7,29 @@ from contextlib import contextmanager
 
 from plimsoll.contract import Event
 from tests.support.books import check_everything
-from tests.support.venue import JUNIOR, SENIOR, Person, Venue, named
+from tests.support.venue import BTC, JUNIOR, SENIOR, WAD, Person, Venue, named
+
+RISK_TERMS = (600, 3_600, 1_000_000, 2_500_000, 30_000, 120)
 
 
 @contextmanager
-def checked(running: Venue) -> Iterator[Venue]:
-    """A running venue as it was at its start; the books are checked before all is undone."""
+def undone(running: Venue) -> Iterator[Venue]:
+    """A running venue as it was at its start; whatever happens to it is undone."""
     kept = (list(running.events), list(running.times), set(running.accounts))
     try:
         with running.rpc.undone():
             yield running
-            check_everything(running)
     finally:
         running.events, running.times, running.accounts = kept
         running.dead_feeds.clear()
+
+
+@contextmanager
+def checked(running: Venue) -> Iterator[Venue]:
+    """The same, and the books are checked before all is undone."""
+    with undone(running):
+        yield running
+        check_everything(running)
 
 
 def people(venue: Venue, *names: str, tokens: int = 100_000) -> list[Person]:
@@ -41,11 +50,29 @@ def leveraged(
     return who
 
 
+def bankrupt(venue: Venue, tokens: int = 30_000, size: int = 10, fall: int = -80_000) -> Person:
+    """A started account whose equity is negative, long BTC against the rich maker."""
+    maker = venue.person("maker")
+    if maker.account not in venue.accounts:
+        venue.deposit(maker, 2_000_000)
+    alice = leveraged(venue, "alice", maker, BTC, size * WAD, tokens)
+    venue.move(BTC, fall)
+    venue.start(alice.account)
+    return alice
+
+
 def one(events: list[Event], name: str) -> Event:
     """The only event of this name."""
     found = named(events, name)
     assert len(found) == 1, f"{len(found)} events {name}"
     return found[0]
+
+
+def set_risk_terms(venue: Venue, *markets: int, terms: tuple[int, ...] = RISK_TERMS) -> None:
+    """Averages, stress and holds for some markets begin now."""
+    with venue.owner() as owner:
+        for market in markets:
+            venue.send(owner, venue.client.clearinghouse, "set_risk_terms", market, terms)
 
 
 def tighten(venue: Venue) -> None:

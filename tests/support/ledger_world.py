@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
-from plimsoll.model import margin, prices, trading
+from plimsoll.model import margin, prices, snapshot, trading
 from plimsoll.model.state import (
     FINE,
     WAD,
@@ -16,13 +14,13 @@ from plimsoll.model.state import (
     Feed,
     FeedRules,
     Market,
-    Refused,
     Terms,
     Vault,
     Waterfall,
     World,
 )
 from plimsoll.model.trading import Fill
+from tests.support.expect import refusal
 
 NOW = 1_900_000_200  # a multiple of five minutes
 BLOCK = 1_000
@@ -124,13 +122,6 @@ def size(world: World, account: int, market: int = ALPHA) -> float:
     return world.position(account, market).size_fine / (WAD * FINE)
 
 
-def refusal(call: Any, *args: Any) -> str:
-    """The reason a call gives."""
-    with pytest.raises(Refused) as caught:
-        call(*args)
-    return caught.value.reason
-
-
 def trade(world: World, quantity: float, price: float = 100.0, **changes: Any) -> tuple[bool, bool]:
     """Trades a `fill`."""
     return trading.trade(world, fill(quantity, price, **changes))
@@ -139,6 +130,14 @@ def trade(world: World, quantity: float, price: float = 100.0, **changes: Any) -
 def refused(world: World, quantity: float, price: float = 100.0, **changes: Any) -> str:
     """The reason a `fill` is not traded."""
     return refusal(trading.trade, world, fill(quantity, price, **changes))
+
+
+def denied(world: World, quantity: float, price: float = 100.0, **changes: Any) -> str:
+    """The same, and the world is as it was before, as on a chain."""
+    before = snapshot.save(world)
+    reason = refused(world, quantity, price, **changes)
+    snapshot.restore(world, before)
+    return reason
 
 
 def set_equity(world: World, account: int, equity: int) -> None:

@@ -19,6 +19,14 @@ NEWS_S = 900
 LONGS, SHORTS = 1, 2
 STIRRED = 16
 TERMS = (600, 3_600, 1_000_000, 2_500_000, 30_000, 120)
+BOUNDS = (  # of each term, and what is said beyond them
+    (0, 60, 86_400, "risk: bad ema time"),
+    (1, 300, 604_800, "risk: bad volatility time"),
+    (2, 50_000, 5_000_000, "risk: bad calm volatility"),
+    (3, 1_000_000, 4_000_000, "risk: bad stress limit"),
+    (4, 10_000, 100_000, "risk: bad jump"),
+    (5, 60, 600, "risk: bad hold"),
+)
 _DIGITS = Context(prec=40)
 _BITS = {
     "changed_at": 40,

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from plimsoll import artifacts
-from plimsoll.scenario import RiskTerms, load_scenario
+from plimsoll.risk_terms import RiskTerms
+from plimsoll.scenario import load_scenario
+from tests.support.flows import set_risk_terms
 from tests.support.price_model import FeedStatus
 from tests.support.venue import SCALE, WAD, Person, Venue
 
@@ -25,10 +27,7 @@ def demo_risk() -> RiskTerms:
 def with_risk(venue: Venue, *markets: int) -> RiskTerms:
     """Averages, stress and holds begin now: the markets have been quiet for ever."""
     terms = demo_risk()
-    with venue.owner() as owner:
-        for market in markets:
-            ledger = venue.client.clearinghouse
-            venue.send(owner, ledger, "set_risk_terms", market, terms.values())
+    set_risk_terms(venue, *markets, terms=terms.values())
     return terms
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from plimsoll.chain import AnvilProcess
-from tests.support.bare_ledger import WAD, BareLedger
+from tests.support.bare_ledger import WAD, rich_ledger
 from tests.support.expect import reverts
 
 MARK = 100 * WAD
@@ -23,10 +22,7 @@ RICH = 10**7 * WAD
 
 @pytest.fixture(scope="module")
 def deployed():
-    with AnvilProcess() as anvil:
-        ledger = BareLedger(anvil.rpc, markets=3)
-        for index in range(4):
-            ledger.fund(ledger.account(index), RICH)
+    with rich_ledger(4, RICH, markets=3) as ledger:
         yield ledger
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from plimsoll.chain import AnvilProcess
-from tests.support.bare_ledger import BRACKETS, WAD, BareLedger
+from tests.support.bare_ledger import BRACKETS, WAD, rich_ledger
 from tests.support.expect import reverts
 from tests.support.margin_model import MarginModel
 from tests.support.risk_word import PPM, set_terms, stir
@@ -21,32 +20,8 @@ NO_FEES = {"taker_fee_ppm": 0, "maker_fee_ppm": 0}
 
 @pytest.fixture(scope="module")
 def deployed():
-    with AnvilProcess() as anvil:
-        ledger = BareLedger(anvil.rpc, markets=2, **NO_FEES)
-        for index in range(3):
-            ledger.fund(ledger.account(index), RICH)
+    with rich_ledger(3, RICH, markets=2, **NO_FEES) as ledger:
         yield ledger
-
-
-@pytest.fixture
-def maker(ledger):
-    return ledger.account(0)
-
-
-@pytest.fixture
-def trader(ledger):
-    return ledger.account(1)
-
-
-@pytest.fixture
-def friend(ledger):
-    return ledger.account(2)
-
-
-@pytest.fixture
-def poor(ledger):
-    """An account with nothing in it yet."""
-    return ledger.account(9)
 
 
 def concentrate(ledger, *terms: int, market: int = 1):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from plimsoll.chain import AnvilProcess
-from tests.support.bare_ledger import WAD, BareLedger
+from tests.support.bare_ledger import WAD, rich_ledger
 from tests.support.expect import reverts
 from tests.support.margin_model import value
 
@@ -22,10 +21,7 @@ VOLUME = 50_000  # whole quote units, V_set
 
 @pytest.fixture(scope="module")
 def deployed():
-    with AnvilProcess() as anvil:
-        ledger = BareLedger(anvil.rpc, markets=1, funding_base_ppb=BASE_PPB, premium_volume=VOLUME)
-        for index in range(2):
-            ledger.fund(ledger.account(index), RICH)
+    with rich_ledger(2, RICH, funding_base_ppb=BASE_PPB, premium_volume=VOLUME) as ledger:
         yield ledger
 
 

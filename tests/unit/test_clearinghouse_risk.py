@@ -10,6 +10,7 @@ from plimsoll.chain import AnvilProcess
 from tests.support.bare_ledger import WAD, BareLedger
 from tests.support.expect import reverts
 from tests.support.risk_word import (
+    BOUNDS,
     LONGS,
     PPB,
     SHORTS,
@@ -58,17 +59,7 @@ def holds(ledger, receipt) -> list[dict]:
 # --- terms --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("field", "low", "high", "reason"),
-    [
-        (0, 60, 86_400, "risk: bad ema time"),
-        (1, 300, 604_800, "risk: bad volatility time"),
-        (2, 50_000, 5_000_000, "risk: bad calm volatility"),
-        (3, 1_000_000, 4_000_000, "risk: bad stress limit"),
-        (4, 10_000, 100_000, "risk: bad jump"),
-        (5, 60, 600, "risk: bad hold"),
-    ],
-)
+@pytest.mark.parametrize(("field", "low", "high", "reason"), BOUNDS)
 def test_terms__each_bound__holds_to_the_unit(ledger, field, low, high, reason):
     def given(value: int) -> tuple[int, ...]:
         return (*TERMS[:field], value, *TERMS[field + 1 :])

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from plimsoll.chain import AnvilProcess
-from tests.support.bare_ledger import WAD, BareLedger
+from tests.support.bare_ledger import WAD, rich_ledger
 from tests.support.eager_ledger import decode_entry, encode_entry
 from tests.support.expect import reverts
 
@@ -16,10 +15,7 @@ OI_CAP = 1_000 * WAD
 
 @pytest.fixture(scope="module")
 def deployed():
-    with AnvilProcess() as anvil:
-        ledger = BareLedger(anvil.rpc, markets=2, oi_cap=OI_CAP)
-        for index in range(3):
-            ledger.fund(ledger.account(index), RICH)
+    with rich_ledger(3, RICH, markets=2, oi_cap=OI_CAP) as ledger:
         yield ledger
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from plimsoll.chain import AnvilProcess
-from tests.support.bare_ledger import WAD, BareLedger
+from tests.support.bare_ledger import WAD, rich_ledger
 from tests.support.eager_ledger import decode_entry, encode_entry
 from tests.support.expect import reverts
 from tests.support.margin_model import fee_of
@@ -20,16 +19,8 @@ RICH = 10**6 * WAD
 
 @pytest.fixture(scope="module")
 def deployed():
-    with AnvilProcess() as anvil:
-        ledger = BareLedger(anvil.rpc, markets=2, oi_cap=OI_CAP)
-        for index in range(4):
-            ledger.fund(ledger.account(index), RICH)
+    with rich_ledger(4, RICH, markets=2, oi_cap=OI_CAP) as ledger:
         yield ledger
-
-
-@pytest.fixture
-def maker(ledger):
-    return ledger.account(0)
 
 
 @pytest.fixture
@@ -40,12 +31,6 @@ def taker(ledger):
 @pytest.fixture
 def other(ledger):
     return ledger.account(2)
-
-
-@pytest.fixture
-def poor(ledger):
-    """An account with nothing in it."""
-    return ledger.account(9)
 
 
 def entered(price: int, long: bool) -> int:

@@ -6,12 +6,10 @@ import pytest
 from brownie import accounts
 from eth_account import Account
 
-from tests.support.custody_world import WAD, build_world
+from tests.support.custody_fixtures import deployer, isolation, trick_world, world
+from tests.support.custody_world import WAD
 
-
-@pytest.fixture(scope="module")
-def deployer():
-    return accounts[0]
+__all__ = ["deployer", "isolation", "trick_world", "world"]
 
 
 @pytest.fixture(scope="module")
@@ -44,19 +42,3 @@ def signer(deployer):
     local = accounts.add(Account.create().key.hex())
     deployer.transfer(local, WAD)
     return local
-
-
-@pytest.fixture(scope="module")
-def world(TestToken, deployer):
-    token = TestToken.deploy("Test dollar", "TUSD", 6, {"from": deployer})
-    return build_world(token, deployer)
-
-
-@pytest.fixture(scope="module")
-def trick_world(TrickToken, deployer):
-    return build_world(TrickToken.deploy({"from": deployer}), deployer)
-
-
-@pytest.fixture(autouse=True)
-def isolation(fn_isolation):
-    pass

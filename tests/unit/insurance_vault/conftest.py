@@ -5,12 +5,9 @@ from __future__ import annotations
 import pytest
 from brownie import accounts
 
-from tests.support.custody_world import build_world
+from tests.support.custody_fixtures import deployer, isolation, trick_world, world
 
-
-@pytest.fixture(scope="module")
-def deployer():
-    return accounts[0]
+__all__ = ["deployer", "isolation", "trick_world", "world"]
 
 
 @pytest.fixture(scope="module")
@@ -29,21 +26,5 @@ def attacker():
 
 
 @pytest.fixture(scope="module")
-def world(TestToken, deployer):
-    token = TestToken.deploy("Test dollar", "TUSD", 6, {"from": deployer})
-    return build_world(token, deployer)
-
-
-@pytest.fixture(scope="module")
-def trick_world(TrickToken, deployer):
-    return build_world(TrickToken.deploy({"from": deployer}), deployer)
-
-
-@pytest.fixture(scope="module")
 def vault(world):
     return world.senior
-
-
-@pytest.fixture(autouse=True)
-def isolation(fn_isolation):
-    pass

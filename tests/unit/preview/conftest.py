@@ -8,7 +8,7 @@ import pytest
 
 from plimsoll.contract import Contract
 from plimsoll.preview import Fill, FillFlags
-from tests.support.fill_checks import set_risk_terms
+from tests.support.flows import set_risk_terms, undone
 from tests.support.venue import BTC, ETH, WAD, Person, Venue, venue_in_process
 
 
@@ -25,12 +25,8 @@ def running() -> Venue:
 @pytest.fixture
 def venue(running: Venue) -> Iterator[Venue]:
     """As it was before each test."""
-    kept = len(running.events), set(running.accounts)
-    with running.rpc.undone():
+    with undone(running):
         yield running
-    del running.events[kept[0] :], running.times[kept[0] :]
-    running.accounts = kept[1]
-    running.dead_feeds.clear()
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import pytest
 from plimsoll.deployment import DEVIATION_PPM, TEST_HEARTBEAT_S, TEST_STALENESS_S
 from plimsoll.preview import HIGHEST_MARK
 from plimsoll.units import PPB, PPM, div_up
-from tests.support.fill_checks import chain_of, set_risk_terms
+from tests.support.fill_checks import chain_of
+from tests.support.flows import set_risk_terms
 from tests.support.venue import (
     BTC,
     DOGE,

@@ -10,12 +10,11 @@ from tests.support.fill_checks import (
     both,
     check,
     held,
-    set_risk_terms,
     side_of,
     sides,
     started,
-    tighten,
 )
+from tests.support.flows import set_risk_terms, tighten
 from tests.support.venue import AUCTION_S, BTC, DOGE, ETH, WAD, Person, Venue
 
 # --- fills that go through -----------------------------------------------------------------

@@ -15,8 +15,8 @@ from tests.support.fill_checks import (
     held,
     sides,
     started,
-    tighten,
 )
+from tests.support.flows import tighten
 from tests.support.venue import AUCTION_S, BTC, ETH, WAD, Person, Venue
 
 # --- fills that are refused ------------------------------------------------------------------

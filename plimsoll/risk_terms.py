@@ -1,4 +1,8 @@
-"""What bounds a market's open interest and raises the margin of positions that are large in it."""
+"""What the risk engine is told about a market besides its configuration; none of it is a must.
+
+Risk terms average the mark, raise margins and hold gains; buffer terms bound open interest by
+insurance capital; a concentration raises the margin of positions that are large in the market.
+"""
 
 from __future__ import annotations
 
@@ -10,40 +14,59 @@ from plimsoll.units import PPM, to_ppm
 
 
 @dataclass(frozen=True)
-class BufferTerms:
-    """How far insurance capital backs a market's open interest.
+class _Terms:
+    """Field by field the struct of `IClearinghouse` with the same name."""
 
-    Field by field `IClearinghouse.BufferTerms`.
-    """
+    def values(self) -> tuple[int, ...]:
+        """The fields in the struct's order."""
+        return astuple(self)
+
+
+@dataclass(frozen=True)
+class RiskTerms(_Terms):
+    """How a market averages its mark, raises margins and holds gains."""
+
+    ema_seconds: int
+    volatility_seconds: int
+    calm_ppm: int
+    stress_max_ppm: int
+    jump_ppm: int
+    hold_seconds: int
+
+
+@dataclass(frozen=True)
+class BufferTerms(_Terms):
+    """How far insurance capital backs a market's open interest."""
 
     kappa_ppm: int
     share_ppm: int
     gap_ppm: int
 
-    def values(self) -> tuple[int, ...]:
-        """The clearinghouse's `BufferTerms`, field by field."""
-        return astuple(self)
-
 
 @dataclass(frozen=True)
-class Concentration:
-    """Extra initial margin of positions that are large beside their market.
-
-    Field by field `IClearinghouse.Concentration`.
-    """
+class Concentration(_Terms):
+    """Extra initial margin of positions that are large beside their market."""
 
     share_percent: int
     rate_percent: int
     floor_code: int
     """A notional of 10,000 * 2**floor_code quote units never needs extra margin."""
 
-    def values(self) -> tuple[int, ...]:
-        """The clearinghouse's `Concentration`, field by field."""
-        return astuple(self)
-
 
 NO_BUFFER = BufferTerms(0, 0, 0)
 NO_CONCENTRATION = Concentration(0, 0, 0)
+
+
+def read_risk(entry: Mapping[str, Any]) -> RiskTerms:
+    """The `risk` of a market in a scenario file: seconds, and fractions for the rest."""
+    return RiskTerms(
+        ema_seconds=int(entry["ema_s"]),
+        volatility_seconds=int(entry["volatility_s"]),
+        calm_ppm=to_ppm(entry["calm_volatility"]),
+        stress_max_ppm=to_ppm(entry["stress_max"]),
+        jump_ppm=to_ppm(entry["jump"]),
+        hold_seconds=int(entry["hold_s"]),
+    )
 
 
 def read_buffer(entry: Mapping[str, Any] | None) -> BufferTerms | None:
