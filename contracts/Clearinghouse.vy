@@ -58,6 +58,7 @@ exports: (
     engines.custody,
     engines.exchange,
     engines.liquidator,
+    engines.sponsorship,
 )
 
 TRADE_ENGINE: public(immutable(address))
@@ -88,11 +89,11 @@ def __init__(
 
 
 @external
-def wire(custody: address, exchange: address, liquidator: address):
+def wire(custody: address, exchange: address, liquidator: address, sponsorship: address):
     """
     @notice Names the contracts that may use the primitives. Once, by the deployer.
     """
-    engines._wire(custody, exchange, liquidator)
+    raw_call(REGISTRY_ENGINE, msg.data, is_delegate_call=True)
 
 
 # --- registration --------------------------------------------------------------------------
@@ -209,6 +210,20 @@ def trade(fill: IClearinghouse.Fill) -> uint256:
     return convert(result, uint256)
 
 
+# --- sponsorship ---------------------------------------------------------------------------
+
+
+@external
+def set_guarantee(
+    account: uint256,
+    amount: uint256,
+    opening_until: uint256,
+    shield_until: uint256,
+    buffer_ppm: uint256,
+):
+    raw_call(REGISTRY_ENGINE, msg.data, is_delegate_call=True)
+
+
 # --- liquidator ----------------------------------------------------------------------------
 
 
@@ -235,7 +250,7 @@ def take(order: IClearinghouse.Take) -> IClearinghouse.Health:
     marks._poke(order.market)
     self._poke_all(order.account, order.market)
     self._poke_all(order.taker, order.market)
-    result: Bytes[192] = raw_call(TAKE_ENGINE, msg.data, max_outsize=192, is_delegate_call=True)
+    result: Bytes[224] = raw_call(TAKE_ENGINE, msg.data, max_outsize=224, is_delegate_call=True)
     return abi_decode(result, IClearinghouse.Health)
 
 
@@ -296,6 +311,12 @@ def markets_of(account: uint256) -> DynArray[uint256, 10]:
     for i: uint256 in range(state.count, bound=ledger.MAX_MARKETS):
         markets.append(ledger._market_at(state.markets, i))
     return markets
+
+
+@external
+@view
+def guarantee(account: uint256) -> (uint256, uint256):
+    return ledger._opening(ledger.guarantees[account]), ledger._shield(account, ledger.SPONSORED)
 
 
 @external
@@ -459,4 +480,5 @@ def _health(account: uint256) -> IClearinghouse.Health:
         risk: market_risk.Reading = empty(market_risk.Reading)
         fresh, risk = marks._peek_risk(market)
         total = margin._with_leg(total, margin._leg(account, market, fresh, risk), risk)
+    total.shield = ledger._shield(account, state.flags)
     return total

@@ -22,6 +22,7 @@ from interfaces import ICustody
 from interfaces import IInsuranceVault
 from interfaces import ILiquidator
 from contracts._lib import fixed_point
+from contracts._lib import linear_stream
 from contracts._lib import redemption
 
 implements: ICustody
@@ -353,7 +354,9 @@ def _repay(amount: uint256):
     """
     now_wad_s: uint256 = block.timestamp * fixed_point.WAD
     remaining_wad_s: uint256 = max(self._vesting_end_wad_s, now_wad_s) - now_wad_s
-    remaining_wad_s = redemption._blended_remaining_down(self._unvested, remaining_wad_s, amount)
+    remaining_wad_s = linear_stream._joined_remaining_down(
+        self._unvested, remaining_wad_s, amount, redemption.VESTING_S
+    )
     self._unvested += amount
     self._vesting_end_wad_s = now_wad_s + remaining_wad_s
     log ICustody.Repaid(
@@ -403,7 +406,7 @@ def _vesting() -> Vesting:
         return empty(Vesting)
     since: uint256 = self._vesting_since
     remaining_wad_s: uint256 = self._vesting_end_wad_s - since * fixed_point.WAD
-    released: uint256 = redemption._released_down(
+    released: uint256 = linear_stream._released_down(
         unvested, block.timestamp - since, remaining_wad_s
     )
     missing: uint256 = max(self._claims, self._backing) - self._backing

@@ -7,12 +7,16 @@
 
 # interfaces
 from ethereum.ercs import IERC20
+from interfaces import IBrokerRegistry
+from interfaces import IBrokerVault
 from interfaces import IClearinghouse
 from interfaces import ICustody
 from interfaces import IExchange
+from interfaces import IGuarantyFund
 from interfaces import IInsuranceVault
 from interfaces import ILens
 from interfaces import ILiquidator
+from interfaces import ISponsorship
 from interfaces import IWaterfall
 
 # modules
@@ -34,14 +38,22 @@ interface Wiring:
     def senior() -> address: view
 
 
-# The one of the clearinghouse.
+# The ones of the clearinghouse.
 interface Wired:
     def exchange() -> address: view
+    def sponsorship() -> address: view
+
+
+# The one of sponsorship.
+interface Known:
+    def REGISTRY() -> address: view
 
 
 # constants
+BROKER_LAYER: constant(uint256) = 2
 JUNIOR_LAYER: constant(uint256) = 3
 SENIOR_LAYER: constant(uint256) = 4
+FUND_LAYER: constant(uint256) = 5
 MAX_LEGS: constant(uint256) = 10
 MAX_ANSWER: constant(uint256) = revert_reason.MAX_ANSWER
 MAX_REHEARSAL: constant(uint256) = 100 + MAX_ANSWER  # selector and three words in front
@@ -123,7 +135,11 @@ def dry_run(account: uint256, assumptions: DynArray[ILens.Assumption, MAX_LEGS])
 @external
 @view
 def buffers(market: uint256) -> ILens.Buffers:
-    units: uint256[2] = [self._units_in(self._junior()), self._units_in(self._senior())]
+    units: uint256[3] = [
+        self._units_in(self._junior()),
+        self._units_in(self._senior()),
+        self._units_in(IInsuranceVault(self._fund().address)),
+    ]
     weights: uint256 = loss_weights._pack(
         [loss_weights.LegLoss(market=market, short=False, loss=1)]
     )
@@ -132,12 +148,12 @@ def buffers(market: uint256) -> ILens.Buffers:
         self._larger_side_down(market), cap
     )
     return ILens.Buffers(
-        capital=[0, units[0], units[1], 0],
+        capital=[0, units[0], units[1], units[2]],
         reserved=[
-            0,
+            staticcall WATERFALL.reserved_total(BROKER_LAYER),
             staticcall WATERFALL.reserved_total(JUNIOR_LAYER),
             staticcall WATERFALL.reserved_total(SENIOR_LAYER),
-            0,
+            staticcall WATERFALL.reserved_total(FUND_LAYER),
         ],
         free=staticcall WATERFALL.capacity(weights),
         concession=staticcall WATERFALL.concession_available(market),
@@ -168,6 +184,48 @@ def books() -> ILens.Books:
         junior_balance=staticcall token.balanceOf(junior.address),
         senior_assets=staticcall senior.totalAssets(),
         senior_balance=staticcall token.balanceOf(senior.address),
+    )
+
+
+@external
+@view
+def broker(vault: address) -> ILens.Broker:
+    found: ILens.Broker = empty(ILens.Broker)
+    registry: IBrokerRegistry = self._registry()
+    found.state, found.since = staticcall registry.state_of(vault)
+    if found.state == empty(IBrokerRegistry.State):
+        return found
+    books: IBrokerVault = IBrokerVault(vault)
+    sponsorship: ISponsorship = self._sponsorship()
+    fund: IGuarantyFund = self._fund()
+    found.operator = staticcall registry.operator_of(vault)
+    found.stake = staticcall books.stake()
+    found.pool = staticcall IInsuranceVault(vault).totalAssets()
+    found.client_locks = staticcall books.client_locks()
+    found.at_risk = staticcall sponsorship.at_risk(vault)
+    found.contribution = staticcall fund.contribution(vault)
+    found.assessment = staticcall fund.assessment(vault)
+    found.free = staticcall books.free_assets()
+    found.unearned_fees = staticcall books.unearned_fees()
+    found.lock_room = staticcall books.lock_room()
+    found.clients = staticcall sponsorship.client_count(vault)
+    found.required = staticcall fund.required(vault)
+    found.due = staticcall fund.due(vault)
+    return found
+
+
+@external
+@view
+def guarantee(account: uint256) -> ILens.Guarantee:
+    sponsorship: ISponsorship = self._sponsorship()
+    opening: uint256 = 0
+    shield: uint256 = 0
+    opening, shield = staticcall CLEARINGHOUSE.guarantee(account)
+    return ILens.Guarantee(
+        opening=opening,
+        shield=shield,
+        sponsored=staticcall sponsorship.sponsorship(account),
+        call=staticcall sponsorship.margin_call(account),
     )
 
 
@@ -325,6 +383,33 @@ def _senior() -> IInsuranceVault:
 
 
 @internal
+@view
+def _sponsorship() -> ISponsorship:
+    """
+    @dev The contract that the clearinghouse takes guarantees from.
+    """
+    return ISponsorship(staticcall Wired(CLEARINGHOUSE.address).sponsorship())
+
+
+@internal
+@view
+def _registry() -> IBrokerRegistry:
+    """
+    @dev Where brokers are known.
+    """
+    return IBrokerRegistry(staticcall Known(self._sponsorship().address).REGISTRY())
+
+
+@internal
+@view
+def _fund() -> IGuarantyFund:
+    """
+    @dev The mutual guaranty fund.
+    """
+    return IGuarantyFund(staticcall self._registry().fund())
+
+
+@internal
 @pure
 def _is_final(leg: IClearinghouse.Leg) -> bool:
     """
@@ -360,7 +445,8 @@ def _liquidation_price(
     """
     if self._is_final(leg):
         return 0
-    equity: int256 = health.equity - fixed_point._value_down(leg.size, leg.mark)
+    covered: int256 = health.equity + convert(health.shield, int256)
+    equity: int256 = covered - fixed_point._value_down(leg.size, leg.mark)
     return margin_border._price(
         margin_border.Case(
             size=leg.size,

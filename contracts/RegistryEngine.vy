@@ -43,6 +43,14 @@ def __init__(oracle: IPriceOracle):
 
 
 @external
+def wire(custody: address, exchange: address, liquidator: address, sponsorship: address):
+    """
+    @notice Names the contracts that may use the primitives. Once, by the deployer.
+    """
+    engines._wire(custody, exchange, liquidator, sponsorship)
+
+
+@external
 def list_market(market: uint256, config: IClearinghouse.MarketConfig):
     """
     @notice Lists a market whose feeds the oracle knows. Owner only.
@@ -109,6 +117,36 @@ def hold(market: uint256, long: bool):
     """
     engines._assert_liquidator()
     market_risk._hold(market, long)
+
+
+@external
+def set_guarantee(
+    account: uint256,
+    amount: uint256,
+    opening_until: uint256,
+    shield_until: uint256,
+    buffer_ppm: uint256,
+):
+    """
+    @notice See IClearinghouse.
+    """
+    engines._assert_sponsorship()
+    assert amount < 2**112, "guarantee: too large"
+    state: ledger.Account = ledger._account(account)
+    state.flags &= ~ledger.SPONSORED
+    word: uint256 = 0
+    if amount != 0:
+        state.flags |= ledger.SPONSORED
+        word = amount | opening_until << 112 | shield_until << 152 | buffer_ppm << 192
+    ledger.guarantees[account] = word
+    ledger._store_account(account, state)
+    log IClearinghouse.GuaranteeSet(
+        account=account,
+        amount=amount,
+        opening_until=opening_until,
+        shield_until=shield_until,
+        buffer_ppm=buffer_ppm,
+    )
 
 
 @external

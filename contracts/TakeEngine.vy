@@ -104,4 +104,6 @@ def take(order: IClearinghouse.Take) -> IClearinghouse.Health:
         ),
     )
     ledger._add_to_interest(order.market, taker.interest, 0)
-    return margin._health_without(order.account, account, 0)
+    health: IClearinghouse.Health = margin._health_without(order.account, account, 0)
+    health.shield = ledger._shield(order.account, account.flags)
+    return health

@@ -3,8 +3,9 @@
 @title Who pays a loss, in which order
 @notice The order is fixed in code: 1 the account's own equity, 2 its broker, 3 the junior vault, 4 the senior
         vault, 5 the mutual guaranty fund, 6 a gains haircut on winners, 7 a booked shortfall. Layers 1, 6 and 7 live in
-        the ledger and custody; this contract reserves and pays from the prefunded layers between them. There
-        are no brokers and no guaranty fund in this version: layers 2 and 5 have a capacity of 0.
+        the ledger and custody; this contract reserves and pays from the prefunded layers between them. Layer 2
+        is what the account's own broker has locked for it, and for nobody else: it knows no limit. Layer 5 is what all
+        brokers have committed, first that of the account's own.
 @dev    Words. Reserve: set units of a layer aside for an account whose equity is negative, while takers still try to
         find its positions a home. Draw: pay, once, when the account is flat. Used: what counts against a rolling
         limit; it counts from the reservation on, so a draw adds nothing and a release takes off.
@@ -19,7 +20,9 @@
 
 # interfaces
 from interfaces import ICustody
+from interfaces import IGuarantyFund
 from interfaces import IInsuranceVault
+from interfaces import ISponsorship
 from interfaces import IWaterfall
 
 # modules
@@ -37,8 +40,10 @@ exports: (
 )
 
 # constants
+BROKER_LAYER: constant(uint256) = 2  # arrays hold layers 2 to 5, in this order
 JUNIOR_LAYER: constant(uint256) = 3
 SENIOR_LAYER: constant(uint256) = 4
+FUND_LAYER: constant(uint256) = 5
 PPM: constant(uint256) = 10**6
 MIN_GLOBAL_PPM: constant(uint256) = 100_000
 MIN_MARKET_PPM: constant(uint256) = 10_000
@@ -54,13 +59,17 @@ DEPLOYER: immutable(address)
 
 # state
 liquidator: public(address)
+sponsorship: public(ISponsorship)
+fund: public(IGuarantyFund)
 concession_budget_ppm: public(uint256)
 _limits: HashMap[uint256, IWaterfall.Limits]
 _market_limits: HashMap[
     uint256, HashMap[uint256, uint256]
 ]  # layer -> market -> ppm, 0: the layer's own
 _reservations: HashMap[uint256, uint256]  # junior 104 bits, senior 104 bits, timestamp 40 bits
+_broker_reservations: HashMap[uint256, uint256]  # broker 104 bits, fund 104 bits
 _reserved: HashMap[uint256, uint256]  # layer -> units
+_reserved_for: HashMap[address, uint256]  # broker -> units its clients have reserved in the fund
 _used: HashMap[uint256, HashMap[uint256, uint256[3]]]  # layer -> market (0: all) -> rolling amount
 _drawn: HashMap[uint256, uint256[3]]  # layer -> rolling amount
 _concessions: HashMap[uint256, uint256[3]]  # market -> rolling amount
@@ -69,7 +78,8 @@ _concessions: HashMap[uint256, uint256[3]]  # market -> rolling amount
 @deploy
 def __init__(custody: ICustody, junior: IInsuranceVault, senior: IInsuranceVault):
     """
-    @dev Starts at 50 % of a layer a day, 25 % for one market, 1 % of junior for concessions a day and market.
+    @dev Starts at 50 % of a vault a day, 25 % for one market; all and half of the guaranty fund; 1 % of junior for
+         concessions a day and market.
     """
     ownable.__init__()
     CUSTODY = custody
@@ -78,6 +88,7 @@ def __init__(custody: ICustody, junior: IInsuranceVault, senior: IInsuranceVault
     DEPLOYER = msg.sender
     self._set_limits(JUNIOR_LAYER, IWaterfall.Limits(global_ppm=500_000, market_ppm=250_000))
     self._set_limits(SENIOR_LAYER, IWaterfall.Limits(global_ppm=500_000, market_ppm=250_000))
+    self._set_limits(FUND_LAYER, IWaterfall.Limits(global_ppm=1_000_000, market_ppm=500_000))
     self._set_concession_budget(10_000)
 
 
@@ -85,11 +96,13 @@ def __init__(custody: ICustody, junior: IInsuranceVault, senior: IInsuranceVault
 
 
 @external
-def wire(liquidator: address):
+def wire(liquidator: address, sponsorship: address, fund: address):
     assert msg.sender == DEPLOYER, "wire: only deployer"
     assert self.liquidator == empty(address), "wire: already done"
-    assert liquidator != empty(address), "wire: zero address"
+    assert empty(address) not in [liquidator, sponsorship, fund], "wire: zero address"
     self.liquidator = liquidator
+    self.sponsorship = ISponsorship(sponsorship)
+    self.fund = IGuarantyFund(fund)
 
 
 @external
@@ -121,42 +134,58 @@ def set_concession_budget(budget_ppm: uint256):
 @nonreentrant
 def reserve(account: uint256, amount: uint256, weights: uint256) -> uint256:
     self._only_liquidator()
-    held: uint256[2] = [0, 0]
+    held: uint256[4] = empty(uint256[4])
     since: uint256 = 0
-    held[0], held[1], since = self._reservation(account)
-    planned: uint256[2] = self._plan(held, since, amount, weights)
+    held, since = self._reservation(account)
+    cause: address = staticcall self.sponsorship.broker_of(account)
+    planned: uint256[4] = self._plan(account, cause, held, since, amount, weights)
 
-    for i: uint256 in range(2):
-        layer: uint256 = JUNIOR_LAYER + i
-        self._recount(layer, held[i], 0, since, planned[i], weights)
-        self._reserved[layer] = self._reserved[layer] - held[i] + planned[i]
+    for i: uint256 in range(4):
+        layer: uint256 = BROKER_LAYER + i
+        if layer != BROKER_LAYER:
+            self._recount(layer, held[i], 0, since, planned[i], weights)
+        if planned[i] != held[i]:
+            self._reserved[layer] = self._reserved[layer] - held[i] + planned[i]
+    if planned[3] != held[3]:
+        self._reserved_for[cause] = self._reserved_for[cause] - held[3] + planned[3]
     self._store_reservation(account, planned)
-    return planned[0] + planned[1]
+    return planned[0] + planned[1] + planned[2] + planned[3]
 
 
 @external
 @nonreentrant
 def draw(account: uint256, amount: uint256, weights: uint256) -> uint256:
     self._only_liquidator()
-    held: uint256[2] = [0, 0]
+    held: uint256[4] = empty(uint256[4])
     since: uint256 = 0
-    held[0], held[1], since = self._reservation(account)
-    self._store_reservation(account, [0, 0])
+    held, since = self._reservation(account)
+    # the draw on its broker ends the account's guarantee
+    cause: address = staticcall self.sponsorship.broker_of(account)
+    self._store_reservation(account, empty(uint256[4]))
+    if held[3] != 0:
+        self._reserved_for[cause] -= held[3]
 
     paid: uint256 = 0
-    for i: uint256 in range(2):
-        layer: uint256 = JUNIOR_LAYER + i
+    for i: uint256 in range(4):
+        layer: uint256 = BROKER_LAYER + i
+        units: uint256 = min(amount - paid, held[i])
+        if layer == BROKER_LAYER:
+            units = self._pay_by_broker(account, units)
+        else:
+            units = self._pay(layer, account, cause, units)
+            self._recount(layer, held[i], units, since, 0, weights)
+        # last: nobody leaves a vault that a token's own code finds half paid
         self._reserved[layer] -= held[i]
-        units: uint256 = self._pay(layer, account, min(amount - paid, held[i]))
-        self._recount(layer, held[i], units, since, 0, weights)
         paid += units
     return paid
 
 
 @external
 @nonreentrant
-def pay_concession(market: uint256, amount: uint256) -> uint256:
+def pay_concession(account: uint256, market: uint256, amount: uint256) -> uint256:
     self._only_liquidator()
+    if staticcall self.sponsorship.guaranteed(account) != 0:
+        return 0  # a broker shields it from an auction at its own cost: layer 3 does not pay while layer 2 is whole
     tokens: uint256 = staticcall CUSTODY.to_tokens_down(min(amount, self._concession_room(market)))
     if tokens == 0:
         return 0
@@ -182,21 +211,17 @@ def concession_available(market: uint256) -> uint256:
 @external
 @view
 def reservation(account: uint256) -> uint256[4]:
-    junior: uint256 = 0
-    senior: uint256 = 0
-    since: uint256 = 0
-    junior, senior, since = self._reservation(account)
-    return [0, junior, senior, 0]
+    return self._reservation(account)[0]
 
 
 @external
 @view
 def preview(account: uint256, amount: uint256, weights: uint256) -> uint256[4]:
-    held: uint256[2] = [0, 0]
+    held: uint256[4] = empty(uint256[4])
     since: uint256 = 0
-    held[0], held[1], since = self._reservation(account)
-    planned: uint256[2] = self._plan(held, since, amount, weights)
-    return [0, planned[0], planned[1], 0]
+    held, since = self._reservation(account)
+    cause: address = staticcall self.sponsorship.broker_of(account)
+    return self._plan(account, cause, held, since, amount, weights)
 
 
 @external
@@ -206,7 +231,7 @@ def capacity(weights: uint256) -> uint256[4]:
         0,
         self._room(JUNIOR_LAYER, 0, 0, weights),
         self._room(SENIOR_LAYER, 0, 0, weights),
-        0,
+        self._room(FUND_LAYER, 0, 0, weights),
     ]
 
 
@@ -219,7 +244,9 @@ def capital() -> uint256:
 @external
 @view
 def exits_blocked() -> bool:
-    return self._reserved[JUNIOR_LAYER] + self._reserved[SENIOR_LAYER] != 0
+    return (
+        self._reserved[JUNIOR_LAYER] + self._reserved[SENIOR_LAYER] + self._reserved[FUND_LAYER]
+    ) != 0
 
 
 @external
@@ -251,13 +278,46 @@ def reserved_total(layer: uint256) -> uint256:
 
 @internal
 @view
-def _plan(held: uint256[2], since: uint256, amount: uint256, weights: uint256) -> uint256[2]:
+def _plan(
+    account: uint256,
+    cause: address,
+    held: uint256[4],
+    since: uint256,
+    amount: uint256,
+    weights: uint256,
+) -> uint256[4]:
     """
     @dev What each layer would hold after the old reservation is released and `amount` is asked for.
     """
-    junior: uint256 = min(amount, self._room(JUNIOR_LAYER, held[0], since, weights))
-    senior: uint256 = min(amount - junior, self._room(SENIOR_LAYER, held[1], since, weights))
-    return [junior, senior]
+    planned: uint256[4] = empty(uint256[4])
+    if cause != empty(address):
+        planned[0] = min(amount, staticcall self.sponsorship.guaranteed(account))
+    rest: uint256 = amount - planned[0]
+    for i: uint256 in range(1, 4):
+        if rest == 0:
+            break
+        layer: uint256 = BROKER_LAYER + i
+        room: uint256 = self._room(layer, held[i], since, weights)
+        if layer == FUND_LAYER:
+            room = min(room, self._room_for(cause, held[i]))
+        if room < held[i]:
+            # what is set aside stays set aside while the layer has it, though limits shrink as old draws are forgotten, or
+            # as others draw: a frozen resolve has charged winners for the rest
+            others: uint256 = self._reserved[layer] - held[i]
+            room = max(room, min(held[i], self._less(self._units_in(layer), others)))
+        planned[i] = min(rest, room)
+        rest -= planned[i]
+    return planned
+
+
+@internal
+@view
+def _room_for(cause: address, held: uint256) -> uint256:
+    """
+    @dev Units the fund gives at most for a broker's clients, all their reservations but `held` taken off.
+    """
+    room: uint256 = staticcall CUSTODY.to_units_down(staticcall self.fund.room(cause))
+    return self._less(room, self._reserved_for[cause] - held)
 
 
 @internal
@@ -341,19 +401,30 @@ def _free_capital(layer: uint256) -> uint256:
 @view
 def _vault(layer: uint256) -> IInsuranceVault:
     """
-    @dev The vault behind a layer.
+    @dev What holds a layer's assets.
     """
+    if layer == FUND_LAYER:
+        return IInsuranceVault(self.fund.address)
     return JUNIOR if layer == JUNIOR_LAYER else SENIOR
 
 
 @internal
 @view
-def _reservation(account: uint256) -> (uint256, uint256, uint256):
+def _reservation(account: uint256) -> (uint256[4], uint256):
     """
-    @dev Junior units, senior units, time of the reservation.
+    @dev Units of layers 2 to 5, time of the reservation.
     """
-    word: uint256 = self._reservations[account]
-    return word & _AMOUNT_MASK, (word >> _AMOUNT_BITS) & _AMOUNT_MASK, word >> (2 * _AMOUNT_BITS)
+    vaults: uint256 = self._reservations[account]
+    brokers: uint256 = self._broker_reservations[account]
+    return (
+        [
+            brokers & _AMOUNT_MASK,
+            vaults & _AMOUNT_MASK,
+            (vaults >> _AMOUNT_BITS) & _AMOUNT_MASK,
+            brokers >> _AMOUNT_BITS,
+        ],
+        vaults >> (2 * _AMOUNT_BITS),
+    )
 
 
 @internal
@@ -407,7 +478,30 @@ def _recount(
 
 
 @internal
-def _pay(layer: uint256, account: uint256, units: uint256) -> uint256:
+def _pay_by_broker(account: uint256, units: uint256) -> uint256:
+    """
+    @dev Moves tokens of the account's lock to custody. A lock holds a token unit for each unit at par, so it always
+         has what it guarantees.
+    """
+    tokens: uint256 = staticcall CUSTODY.to_tokens_up(units)
+    if tokens == 0:
+        return 0
+    before: uint256 = staticcall self.sponsorship.guaranteed(account)
+    extcall self.sponsorship.pay_loss(account, tokens)
+    extcall CUSTODY.receive_draw(tokens)
+    log IWaterfall.Drawn(
+        layer=BROKER_LAYER,
+        account=account,
+        units=units,
+        tokens=tokens,
+        capacity_before=before,
+        capacity_after=0,
+    )
+    return units
+
+
+@internal
+def _pay(layer: uint256, account: uint256, cause: address, units: uint256) -> uint256:
     """
     @dev Moves tokens from the layer to custody and returns the units paid. Several draws each round up to a token
          unit, and the redemption rate may have risen since the reservation: a layer pays what it has.
@@ -419,38 +513,46 @@ def _pay(layer: uint256, account: uint256, units: uint256) -> uint256:
     tokens: uint256 = staticcall CUSTODY.to_tokens_up(units)
     if tokens == 0:
         return 0  # claims are worthless: nothing can be paid for them
-    paid: uint256 = units
-    if tokens > assets:
-        tokens = assets
-        paid = min(units, staticcall CUSTODY.to_units_down(assets))
     before: uint256 = staticcall CUSTODY.to_units_down(assets)
+    sent: uint256 = min(tokens, assets)
+    if layer == FUND_LAYER:
+        sent = extcall self.fund.pay_loss(cause, sent)
+    elif sent != 0:
+        extcall vault.pay_loss(sent)
+    paid: uint256 = units
+    if sent != tokens:
+        paid = min(units, staticcall CUSTODY.to_units_down(sent))
     self._drawn[layer] = rolling_limit._with_down(self._drawn[layer], paid)
-    if tokens != 0:
-        extcall vault.pay_loss(tokens)
-        extcall CUSTODY.receive_draw(tokens)
+    if sent != 0:
+        extcall CUSTODY.receive_draw(sent)
     log IWaterfall.Drawn(
         layer=layer,
         account=account,
         units=paid,
-        tokens=tokens,
+        tokens=sent,
         capacity_before=before,
-        capacity_after=staticcall CUSTODY.to_units_down(assets - tokens),
+        capacity_after=staticcall CUSTODY.to_units_down(assets - sent),
     )
     return paid
 
 
 @internal
-def _store_reservation(account: uint256, planned: uint256[2]):
+def _store_reservation(account: uint256, planned: uint256[4]):
     """
-    @dev One slot per account; cleared when nothing is reserved.
+    @dev Two slots per account; cleared when nothing is reserved. The time belongs to the layers with limits.
     """
-    word: uint256 = 0
-    if planned[0] + planned[1] != 0:
-        word = planned[0] | (planned[1] << _AMOUNT_BITS) | (block.timestamp << (2 * _AMOUNT_BITS))
-    if word == self._reservations[account]:
-        return
-    self._reservations[account] = word
-    log IWaterfall.ReservationChanged(account=account, junior=planned[0], senior=planned[1])
+    vaults: uint256 = 0
+    if planned[1] + planned[2] + planned[3] != 0:
+        vaults = (
+            planned[1] | (planned[2] << _AMOUNT_BITS) | (block.timestamp << (2 * _AMOUNT_BITS))
+        )
+    if vaults != self._reservations[account]:
+        self._reservations[account] = vaults
+        log IWaterfall.ReservationChanged(account=account, junior=planned[1], senior=planned[2])
+    brokers: uint256 = planned[0] | (planned[3] << _AMOUNT_BITS)
+    if brokers != self._broker_reservations[account]:
+        self._broker_reservations[account] = brokers
+        log IWaterfall.BrokerReservationChanged(account=account, broker=planned[0], fund=planned[3])
 
 
 @internal
@@ -489,6 +591,6 @@ def _only_liquidator():
 @pure
 def _check_layer(layer: uint256):
     """
-    @dev Layers with capital of their own in this version.
+    @dev Layers with rolling limits.
     """
-    assert layer == JUNIOR_LAYER or layer == SENIOR_LAYER, "waterfall: unknown layer"
+    assert layer >= JUNIOR_LAYER and layer <= FUND_LAYER, "waterfall: unknown layer"

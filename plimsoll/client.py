@@ -31,6 +31,9 @@ _EVENT_SOURCES: Final = (
     "Waterfall",
     "JuniorVault",
     "SeniorVault",
+    "BrokerRegistry",
+    "Sponsorship",
+    "GuarantyFund",
 )
 
 
@@ -40,6 +43,7 @@ class Client:
     def __init__(self, rpc: Rpc, deployment: Deployment) -> None:
         self.rpc = rpc
         self.deployment = deployment
+        self._followed: list[Contract] = []
 
     @classmethod
     def connect(cls, url: str, folder: Path = DEPLOYMENTS) -> Client:
@@ -91,6 +95,30 @@ class Client:
         return self.deployment.contract(self.rpc, "SeniorVault")
 
     @cached_property
+    def brokers(self) -> Contract:
+        """Brokers, their vaults and what each may do."""
+        return self.deployment.contract(self.rpc, "BrokerRegistry")
+
+    @cached_property
+    def sponsorship(self) -> Contract:
+        """Guarantees and margin calls."""
+        return self.deployment.contract(self.rpc, "Sponsorship")
+
+    @cached_property
+    def fund(self) -> Contract:
+        """The brokers' mutual guaranty fund."""
+        return self.deployment.contract(self.rpc, "GuarantyFund")
+
+    @cached_property
+    def escrow(self) -> Contract:
+        """The tokens of all brokers."""
+        return self.deployment.contract(self.rpc, "BrokerEscrow")
+
+    def broker_vault(self, address: str) -> Contract:
+        """The vault that a broker is named by."""
+        return Contract(self.rpc, artifacts.load("BrokerVault"), address)
+
+    @cached_property
     def lens(self) -> Contract:
         """Views over several contracts."""
         return self.deployment.contract(self.rpc, "Lens")
@@ -111,7 +139,11 @@ class Client:
 
     def events(self, receipt: Receipt) -> list[Event]:
         """The protocol's events in a receipt, in the order they were logged."""
-        return all_events(self._event_sources, receipt)
+        return all_events([*self._event_sources, *self._followed], receipt)
+
+    def follow(self, contract: Contract) -> None:
+        """Let `events` decode those of one more contract, such as a broker's vault."""
+        self._followed.append(contract)
 
     # --- reading -----------------------------------------------------------------------
 

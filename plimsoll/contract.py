@@ -223,6 +223,17 @@ def deploy_code(artifact: Artifact, args: Sequence[Any]) -> bytes:
     return artifact.bytecode + encode([abi.type_of(item) for item in inputs], list(args))
 
 
+BLUEPRINT_PREAMBLE: Final = b"\xfe\x71\x00"
+"""What stands before the init code in a blueprint (ERC-5202, version 0, no data)."""
+
+
+def blueprint_code(artifact: Artifact) -> bytes:
+    """Init code that leaves a contract's own init code on chain, for a factory to deploy from."""
+    body = BLUEPRINT_PREAMBLE + artifact.bytecode
+    # PUSH2 length, RETURNDATASIZE (0), DUP2, PUSH1 10, RETURNDATASIZE, CODECOPY, RETURN
+    return b"\x61" + len(body).to_bytes(2, "big") + b"\x3d\x81\x60\x0a\x3d\x39\xf3" + body
+
+
 def all_events(contracts: Iterable[Contract], receipt: Receipt) -> list[Event]:
     """Events of several contracts in a receipt, in the order they were logged."""
     known = {contract.address: contract for contract in contracts}

@@ -17,8 +17,9 @@ from eth_utils.crypto import keccak
 
 from plimsoll import artifacts
 from plimsoll.accounts import account_id
+from plimsoll.artifacts import Artifact
 from plimsoll.chain import Rpc
-from plimsoll.contract import Contract, Signer, deploy_code
+from plimsoll.contract import Contract, Signer, blueprint_code, deploy_code
 from plimsoll.errors import ConfigError, UnfundedKey
 from plimsoll.scenario import AuctionTerms, MarketTerms, load_markets
 from plimsoll.units import PPM, WAD, div_down, wad_to_tokens_up
@@ -74,12 +75,14 @@ class Listing:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to deploy; a test token unless one is named, built-in auction terms unless given."""
+    """What to deploy; a test token unless one is named, built-in terms unless others are given."""
 
     listings: tuple[Listing, ...]
     proposer: str
     token: str | None = None
     auction: AuctionTerms | None = None
+    fund: tuple[int, int, int] | None = None
+    """Of the guaranty fund: least contribution (token units), rate and cause limit (ppm)."""
     sequencer: str | None = None  # the uptime feed of a rollup's sequencer
 
 
@@ -198,6 +201,10 @@ class Runner(Protocol):
         """Deploy and return the address."""
         ...
 
+    def deploy_blueprint(self, name: str, contract: str) -> str:
+        """Deploy a contract's code as a blueprint and return the address."""
+        ...
+
     def call(self, name: str, function: str, *args: Any) -> None:
         """Send a transaction to a contract deployed before."""
         ...
@@ -220,8 +227,16 @@ class Sender:
     def deploy(self, name: str, *args: Any, contract: str | None = None) -> str:
         """Deploy and return the address."""
         artifact = artifacts.load(contract or name)
+        return self._deploy(name, artifact, deploy_code(artifact, args), args)
+
+    def deploy_blueprint(self, name: str, contract: str) -> str:
+        """Deploy a contract's code as a blueprint and return the address."""
+        artifact = artifacts.load(contract)
+        return self._deploy(name, artifact, blueprint_code(artifact), ())
+
+    def _deploy(self, name: str, artifact: Artifact, code: bytes, args: tuple[Any, ...]) -> str:
         self._progress(f"deploy {name}")
-        receipt = self._signer.send(self.rpc, deploy_code(artifact, args))
+        receipt = self._signer.send(self.rpc, code)
         address = to_checksum_address(receipt["contractAddress"])
         code_hash = "0x" + keccak(self.rpc.code(address)).hex()
         self.deployed[name] = Deployed(artifact.name, address, args, code_hash)
@@ -255,8 +270,16 @@ class Preview:
         """Predict the address of a deployment."""
         artifact = artifacts.load(contract or name)
         deploy_code(artifact, args)
+        return self._deploy(name, artifact, len(artifact.runtime), args)
+
+    def deploy_blueprint(self, name: str, contract: str) -> str:
+        """Predict the address of a blueprint."""
+        artifact = artifacts.load(contract)
+        return self._deploy(name, artifact, len(artifact.bytecode), ())
+
+    def _deploy(self, name: str, artifact: Artifact, size: int, args: tuple[Any, ...]) -> str:
         address = created_address(self.deployer, self._nonce)
-        self._next(f"deploy {name} at {address}, {len(artifact.runtime)} bytes")
+        self._next(f"deploy {name} at {address}, {size} bytes")
         self.deployed[name] = Deployed(artifact.name, address, args, "")
         return address
 
@@ -309,16 +332,22 @@ def deploy(rpc: Rpc, run: Runner, plan: Plan) -> Deployment:
     junior = _deploy_vault(run, "JuniorVault", ("Plimsoll Junior", "pJUN"), token, custody, True)
     senior = _deploy_vault(run, "SeniorVault", ("Plimsoll Senior", "pSEN"), token, custody, False)
     waterfall = run.deploy("Waterfall", custody, junior, senior)
+    blueprint = run.deploy_blueprint("BrokerBlueprint", "BrokerVault")
+    escrow = run.deploy("BrokerEscrow", token)
+    registry = run.deploy("BrokerRegistry", token, custody, escrow, blueprint)
+    fund = run.deploy("GuarantyFund", registry, token, waterfall)
+    sponsorship = run.deploy("Sponsorship", clearinghouse, waterfall, custody, registry)
     exchange = run.deploy("Exchange", clearinghouse)
     liquidator = run.deploy("Liquidator", clearinghouse, waterfall, custody, exchange)
     run.deploy("Lens", clearinghouse, custody, liquidator, waterfall)
 
-    run.call("Clearinghouse", "wire", custody, exchange, liquidator)
+    run.call("Clearinghouse", "wire", custody, exchange, liquidator, sponsorship)
     run.call("Custody", "wire", waterfall, liquidator, junior, senior)
     for name, vault in (("JuniorVault", junior), ("SeniorVault", senior)):
         run.call_token(token, "approve", vault, one)
         run.call(name, "wire", waterfall)
-    run.call("Waterfall", "wire", liquidator)
+    run.call("BrokerRegistry", "wire", sponsorship, fund, waterfall)
+    run.call("Waterfall", "wire", liquidator, sponsorship, fund)
     run.call("Exchange", "wire", liquidator)
 
     for listing in plan.listings:
@@ -347,6 +376,8 @@ def deploy(rpc: Rpc, run: Runner, plan: Plan) -> Deployment:
         run.call("Custody", "deposit", account_id(clearinghouse), one)
     if plan.auction is not None:
         run.call("Liquidator", "set_params", plan.auction.params())
+    if plan.fund is not None:
+        run.call("GuarantyFund", "set_parameters", *plan.fund)
     for name in OWNED:
         run.call(name, "transfer_ownership", timelock)
 
@@ -368,6 +399,7 @@ OWNED: Final = (
     "PriceOracle",
     "Clearinghouse",
     "Waterfall",
+    "GuarantyFund",
     "Liquidator",
     "JuniorVault",
     "SeniorVault",

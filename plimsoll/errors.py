@@ -13,6 +13,7 @@
         ├── TransactionPending no receipt in time
         ├── UnfundedKey        the account cannot pay
         └── ContractReverted   the contract said no, and why
+            └── BrokerRefused  a contract of the broker layer did, and what helps
 
 Programs print `str(error)` and leave with `error.exit_code`.
 """
@@ -142,12 +143,22 @@ class ContractReverted(ChainError):
 
     exit_code = 5
 
-    def __init__(self, reason: str, data: bytes = b"", tx_hash: str | None = None) -> None:
+    def __init__(
+        self,
+        reason: str,
+        data: bytes = b"",
+        tx_hash: str | None = None,
+        *,
+        next_step: str = "nothing was changed; correct the call and send it again",
+    ) -> None:
         where = f" in {tx_hash}" if tx_hash else ""
         super().__init__(
-            f"contract reverted{where}: {reason or 'no reason given'}",
-            next_step="nothing was changed; correct the call and send it again",
+            f"contract reverted{where}: {reason or 'no reason given'}", next_step=next_step
         )
         self.reason = reason
         self.data = data
         self.tx_hash = tx_hash
+
+
+class BrokerRefused(ContractReverted):
+    """A contract of the broker layer refused; the next step says what would help."""

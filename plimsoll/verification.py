@@ -9,6 +9,7 @@ from typing import Any
 from plimsoll import artifacts
 from plimsoll.accounts import account_id
 from plimsoll.chain import Rpc
+from plimsoll.contract import BLUEPRINT_PREAMBLE
 from plimsoll.deployment import NO_SEQUENCER, NOBODY, OWNED, Deployment, Plan
 from plimsoll.risk_terms import NO_BUFFER, NO_CONCENTRATION, RiskTerms
 from plimsoll.units import WAD
@@ -45,7 +46,10 @@ def code_links(rpc: Rpc, deployment: Deployment) -> list[Link]:
     """The code is ours, and immutable addresses without a getter are the right ones."""
     links = []
     for name, entry in deployment.contracts.items():
-        runtime = artifacts.load(entry.contract).runtime
+        artifact = artifacts.load(entry.contract)
+        runtime = artifact.runtime
+        if name == "BrokerBlueprint":
+            runtime = BLUEPRINT_PREAMBLE + artifact.bytecode
         code = rpc.code(entry.address)
         same = code[: len(runtime)] == runtime
         links.append(Link(name, "code", "compiled here", "compiled here" if same else "other"))
@@ -62,6 +66,7 @@ def _address_links(rpc: Rpc, deployment: Deployment, at: Mapping[str, str]) -> l
             "custody": "Custody",
             "exchange": "Exchange",
             "liquidator": "Liquidator",
+            "sponsorship": "Sponsorship",
         },
         "Custody": {
             "token": "token",
@@ -78,6 +83,25 @@ def _address_links(rpc: Rpc, deployment: Deployment, at: Mapping[str, str]) -> l
             "JUNIOR": "JuniorVault",
             "SENIOR": "SeniorVault",
             "liquidator": "Liquidator",
+            "sponsorship": "Sponsorship",
+            "fund": "GuarantyFund",
+        },
+        "BrokerEscrow": {"TOKEN": "token"},
+        "BrokerRegistry": {
+            "ASSET": "token",
+            "CUSTODY": "Custody",
+            "ESCROW": "BrokerEscrow",
+            "BLUEPRINT": "BrokerBlueprint",
+            "sponsorship": "Sponsorship",
+            "fund": "GuarantyFund",
+            "waterfall": "Waterfall",
+        },
+        "GuarantyFund": {"REGISTRY": "BrokerRegistry", "WATERFALL": "Waterfall"},
+        "Sponsorship": {
+            "CLEARINGHOUSE": "Clearinghouse",
+            "WATERFALL": "Waterfall",
+            "CUSTODY": "Custody",
+            "REGISTRY": "BrokerRegistry",
         },
         "Exchange": {"CLEARINGHOUSE": "Clearinghouse", "liquidator": "Liquidator"},
         "Liquidator": {
@@ -158,6 +182,11 @@ def _market_links(rpc: Rpc, deployment: Deployment, plan: Plan) -> list[Link]:
     if plan.auction is not None:
         params = _flat(deployment.contract(rpc, "Liquidator").read("params"))
         links.append(Link("Liquidator", "params", str(_flat(plan.auction.params())), str(params)))
+    if plan.fund is not None:
+        fund = deployment.contract(rpc, "GuarantyFund")
+        names = ("min_contribution", "contribution_ppm", "cause_ppm")
+        stored = [fund.read(name) for name in names]
+        links.append(Link("GuarantyFund", "parameters", str(list(plan.fund)), str(stored)))
     reserve = clearinghouse.read("health", account_id(clearinghouse.address))["cash"]
     links.append(Link("Clearinghouse", "dust reserve", str(len(plan.listings) * WAD), str(reserve)))
     return links

@@ -4,4 +4,4 @@
 """
 
 # wad: a loss that rounding may leave of one that was paid; the dust reserve pays it instead of winners or layers
-COVER_MAX: constant(uint256) = 10**12
+COVER_MAX: constant(uint256) = 10**14

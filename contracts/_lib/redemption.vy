@@ -80,26 +80,3 @@ def _deposit_units_down(
     @dev tokens / rho_d: a newcomer buys at the price that already holds the unvested repayments.
     """
     return self._units_down(tokens, backing + unvested, claims)
-
-
-@internal
-@pure
-def _released_down(unvested: uint256, elapsed_s: uint256, remaining_wad_s: uint256) -> uint256:
-    """
-    @dev What of a linear stream has vested; `remaining_wad_s` was left when `elapsed_s` began.
-    """
-    elapsed_wad_s: uint256 = elapsed_s * fixed_point.WAD
-    if elapsed_wad_s >= remaining_wad_s:
-        return unvested
-    return fixed_point._mul_div_down(unvested, elapsed_wad_s, remaining_wad_s)
-
-
-@internal
-@pure
-def _blended_remaining_down(unvested: uint256, remaining_wad_s: uint256, added: uint256) -> uint256:
-    """
-    @dev Time left when `added`, due over seven days, joins the stream: the mean weighted by amount, so that
-         a repayment of one wei can neither stretch nor shorten what others have paid.
-    """
-    weighted: uint256 = unvested * remaining_wad_s + added * VESTING_S * fixed_point.WAD
-    return weighted // (unvested + added)

@@ -7,6 +7,7 @@ deployer: address
 custody: public(address)
 exchange: public(address)
 liquidator: public(address)
+sponsorship: public(address)
 
 
 @deploy
@@ -15,17 +16,18 @@ def __init__():
 
 
 @internal
-def _wire(custody: address, exchange: address, liquidator: address):
+def _wire(custody: address, exchange: address, liquidator: address, sponsorship: address):
     """
     @dev Names the engines, once, by the deployer.
     """
     assert self.custody == empty(address), "wire: already done"
     assert msg.sender == self.deployer, "wire: only deployer"
-    assert empty(address) not in [custody, exchange, liquidator], "wire: zero address"
+    assert empty(address) not in [custody, exchange, liquidator, sponsorship], "wire: zero address"
     self.deployer = empty(address)
     self.custody = custody
     self.exchange = exchange
     self.liquidator = liquidator
+    self.sponsorship = sponsorship
 
 
 @internal
@@ -53,3 +55,12 @@ def _assert_liquidator():
     @dev Only the liquidator: takes and resolution.
     """
     assert msg.sender == self.liquidator, "access: not liquidator"
+
+
+@internal
+@view
+def _assert_sponsorship():
+    """
+    @dev Only sponsorship: guarantees of brokers.
+    """
+    assert msg.sender == self.sponsorship, "access: not sponsorship"

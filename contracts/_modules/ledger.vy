@@ -6,7 +6,8 @@
         to which it delegates. Vyper does not pack structs: each word below is unpacked into a memory struct,
         changed there, and packed again; packing refuses what does not fit.
 
-        account    cash int128 | markets 10 x uint8 | count 4 | isolated, started, locked
+        account    cash int128 | markets 10 x uint8 | count 4 | isolated, started, locked, sponsored
+        guarantee  amount 112 | opening until 40 | shield until 40 | buffer 24 (ppm); of sponsored accounts only
         position   [0] shares 120 | entry code 40 | tick 13 | class 3 | choice 3 | long 1
                    [1] k int128 | h 96 | epoch 32
         bucket     [0] T 120 | N 120 | touched 1
@@ -30,6 +31,7 @@ from interfaces import IClearinghouse
 ISOLATED: constant(uint256) = 1
 STARTED: constant(uint256) = 2
 LOCKED: constant(uint256) = 4
+SPONSORED: constant(uint256) = 8  # a broker guarantees for it: see `guarantees`
 MAX_MARKETS: constant(uint256) = 10
 MARKETS: constant(uint256) = 2**80 - 1  # the list, from bit 128
 
@@ -119,6 +121,8 @@ outage_words: HashMap[uint256, uint256]  # packed by outages.vy
 buffer_terms: HashMap[uint256, uint256]  # packed by buffer_cap.vy
 buffer_shares: uint256  # ppm, of all markets together
 
+guarantees: HashMap[uint256, uint256]  # account -> word, read only where the flag is set
+
 listed: uint256  # bit m: market m is listed
 insurance_fees: uint256  # wad
 
@@ -137,7 +141,7 @@ def _account(account: uint256) -> Account:
         cash=convert(convert(word << 128, bytes32), int256) >> 128,
         markets=word >> 128 & MARKETS,
         count=word >> 208 & 15,
-        flags=word >> 212 & 7,
+        flags=word >> 212 & 15,
     )
 
 
@@ -215,6 +219,36 @@ def _add_cash(account: uint256, state: Account, delta: int256):
     changed.cash += delta
     self._store_account(account, changed)
     log IClearinghouse.CashChanged(account=account, delta=delta, cash=changed.cash)
+
+
+# --- guarantees --------------------------------------------------------------------------
+
+
+@internal
+@view
+def _opening(word: uint256) -> uint256:
+    """
+    @dev What a guarantee adds to initial margin now. It runs out by itself, first here, then as a shield.
+    """
+    return word & (2**112 - 1) if block.timestamp < word >> 112 & (2**40 - 1) else 0
+
+
+@internal
+@view
+def _shield(account: uint256, flags: uint256) -> uint256:
+    """
+    @dev What the guarantee of an account adds to its equity for maintenance now; 0 without one.
+    """
+    return self._shielding(self.guarantees[account]) if flags & SPONSORED != 0 else 0
+
+
+@internal
+@view
+def _shielding(word: uint256) -> uint256:
+    """
+    @dev The same from the word of a guarantee.
+    """
+    return word & (2**112 - 1) if block.timestamp < word >> 152 & (2**40 - 1) else 0
 
 
 # --- positions ---------------------------------------------------------------------------

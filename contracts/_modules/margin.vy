@@ -80,9 +80,11 @@ def _leg(
 @pure
 def _cash_only(cash: int256) -> IClearinghouse.Health:
     """
-    @dev Health of an account without legs.
+    @dev Health of an account without legs; a guarantee is added where it is asked for.
     """
-    return IClearinghouse.Health(equity=cash, equity_im=cash, mm=0, im=0, cash=cash, priced=True)
+    return IClearinghouse.Health(
+        equity=cash, equity_im=cash, mm=0, im=0, cash=cash, priced=True, shield=0
+    )
 
 
 @internal

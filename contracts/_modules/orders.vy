@@ -9,6 +9,7 @@ from snekmate.utils import eip712_domain_separator as domain
 from interfaces import IExchange
 from contracts._lib import order_match
 from contracts._lib import revert_reason
+from contracts._lib import signatures
 from contracts._modules import agents
 
 uses: agents
@@ -18,10 +19,6 @@ ORDER_TYPEHASH: constant(bytes32) = keccak256(
     "Order(uint256 account,uint256 market,int256 size,uint256 limit_price,uint256 max_fee_ppm,uint256 expiry,uint256 salt,uint256 flags,address matcher,uint256 counterparty,uint256 trigger_price)"
 )
 
-
-# What an ERC-1271 wallet may spend on checking one signature, and how it says yes.
-WALLET_GAS: constant(uint256) = 100_000
-WALLET_MAGIC: constant(bytes32) = 0x1626ba7e00000000000000000000000000000000000000000000000000000000
 
 # `_filled` of an order that was cancelled.
 CANCELLED: constant(uint256) = max_value(uint256)
@@ -147,28 +144,9 @@ def _check_wallet(
     @dev Reverts unless the signer is a contract wallet that owns the account and accepts the signature.
     """
     if is_owner and signer.is_contract:
-        if self._wallet_accepts(signer, digest, signature):
+        if signatures._wallet_accepts(signer, digest, signature):
             return
     elif len(signature) == 65:
         if extract32(signature, 32, output_type=uint256) > ecdsa._MALLEABILITY_THRESHOLD:
             revert_reason._raise(where, "order: malleable signature")
     revert_reason._raise(where, "order: wrong signature")
-
-
-@internal
-@view
-def _wallet_accepts(wallet: address, digest: bytes32, signature: Bytes[512]) -> bool:
-    """
-    @dev ERC-1271 with capped gas; the answer must be exactly one word, of which at most two are copied.
-    """
-    success: bool = False
-    answer: Bytes[64] = b""
-    success, answer = raw_call(
-        wallet,
-        abi_encode(digest, signature, method_id=method_id("isValidSignature(bytes32,bytes)")),
-        max_outsize=64,
-        gas=WALLET_GAS,
-        is_static_call=True,
-        revert_on_failure=False,
-    )
-    return success and len(answer) == 32 and extract32(answer, 0) == WALLET_MAGIC

@@ -208,7 +208,12 @@ def _rematch(account: uint256, max_buckets: uint256) -> bool:
         )
         discount_ppm: uint256 = min(share_ppm // 2, DISCOUNT_MAX_PPM)
         wanted: uint256 = take_formula._restoring_notional(
-            health.equity, health.mm, leg.notional, leg.mm_rate_ppm, discount_ppm, params.kappa_ppm
+            health.equity + convert(health.shield, int256),
+            health.mm,
+            leg.notional,
+            leg.mm_rate_ppm,
+            discount_ppm,
+            params.kappa_ppm,
         )
         size: uint256 = take_formula._size_worth(
             wanted, convert(abs(leg.size), uint256), leg.notional, leg.mark

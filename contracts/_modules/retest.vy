@@ -35,11 +35,13 @@ def _retest(
     @dev Ends a cured auction, finishes a flat bankrupt account, re-marks the reservation of any other.
          Returns whether the auction is over.
     """
-    if self._is_cured(health):
+    # a flat debtor is finished first: a guarantee that covers the debt pays it
+    debtor: bool = self._is_flat_debtor(account, health)
+    if not debtor and self._is_cured(health):
         log ILiquidator.AuctionEnded(account=account, equity=health.equity, mm=health.mm)
         self._end(account, record)
         return True
-    if health.equity < 0 and health.mm == 0 and self._is_flat(account):
+    if debtor:
         # takes and fills may not hand a loss past the winners; whatever else finds the account flat may end in
         # a shortfall: resolve, start, remark, a deposit, a touch by anybody
         shortfall: uint256 = self._finish(account, record)
@@ -153,13 +155,23 @@ def _reserve(account: uint256, deficit: uint256) -> uint256:
 
 @internal
 @view
+def _is_flat_debtor(account: uint256, health: IClearinghouse.Health) -> bool:
+    """
+    @dev Nothing is left to take: the loss is final, and can be paid.
+    """
+    return health.equity < 0 and health.mm == 0 and self._is_flat(account)
+
+
+@internal
+@view
 def _is_cured(health: IClearinghouse.Health) -> bool:
     """
-    @dev E >= kappa * MM; an account without positions and without debt is.
+    @dev E + g >= kappa * MM, g being what a broker shields; an account without positions and without debt is.
     """
-    if health.equity < 0:
+    covered: int256 = health.equity + convert(health.shield, int256)
+    if covered < 0:
         return False
-    return convert(health.equity, uint256) * PPM >= auctions._params().kappa_ppm * health.mm
+    return convert(covered, uint256) * PPM >= auctions._params().kappa_ppm * health.mm
 
 
 @internal

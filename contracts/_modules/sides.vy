@@ -22,6 +22,7 @@ uses: margin
 uses: portfolio
 uses: flat_bucket
 
+PPM: constant(int256) = 10**6
 FEE_UNIT: constant(uint256) = fixed_point.PPM * ledger.MICRO  # fees are whole micro quote units
 
 
@@ -202,33 +203,54 @@ def _settle_side(deal: Deal, side: Side) -> Outcome:
         mm = stress._raised_up(mm, mm_stress_ppb, stress.PPB)
     # all are quotients by 1e18 or more of one word
     gained: int256 = unsafe_add(unsafe_add(accrued, side.cash), worth)
-    left: int256 = unsafe_sub(unsafe_add(others.equity_im, gained), convert(fee, int256))
-    if unsafe_sub(left, excess) < convert(unsafe_add(others.im, im), int256):
-        assert reduces and not side.opening, "margin: below initial"
-        worth, notional = fixed_point._value_and_notional(magnitude_before, was_long, deal.mark)
-        # gains of other legs that are held or have no price pay for no bad fill
-        equity_before: int256 = others.equity_im + accrued + worth
-        # E1 * MM0 >= E0 * MM1, the fee capped so that it holds; without equity E1 >= E0, and no fee
-        needed: int256 = equity_before
-        if equity_before >= 0:
-            mm_before: uint256 = stress._raised_up(
-                market_terms._margins(deal.brackets, notional, choice, deal.max_class)[1],
-                mm_stress_ppb,
-                stress.PPB,
+    # what E as for initial margin, the fee paid, lacks of IM
+    missing: int256 = unsafe_sub(
+        unsafe_add(convert(unsafe_add(unsafe_add(others.im, im), fee), int256), excess),
+        unsafe_add(others.equity_im, gained),
+    )
+    if missing > 0:
+        guarantee: uint256 = 0  # a broker's
+        if owner.flags & ledger.SPONSORED != 0:
+            guarantee = ledger.guarantees[side.account]
+            # it makes up for initial margin while E >= MM * (1 + buffer) is the client's own, so that no fill puts it
+            # at stake by itself. This leg's margin is below 2**201 (a notional is a word over 1e18, stress raises it at
+            # most sixfold), those of the others are below 2**174, the buffer has 24 bits: the product is below 2**227,
+            # and so is the equity, whose parts are bounded alike, times 1e6
+            least: uint256 = unsafe_mul(
+                unsafe_add(others.mm, mm), unsafe_add(fixed_point.PPM, guarantee >> 192)
             )
-            needed = convert(
-                fixed_point._mul_div_up(
-                    convert(equity_before, uint256), others.mm + mm, others.mm + mm_before
-                ),
-                int256,
-            )
-        else:
-            assert (started or others.equity + accrued + worth >= 0), "account: start auction first"
-            fee = 0
-        spare: int256 = others.equity_im + gained - needed
-        assert spare >= 0, "margin: ratio worsened"
-        fee = min(fee, convert(spare, uint256) // ledger.MICRO * ledger.MICRO)
-
+            own: int256 = unsafe_sub(convert(unsafe_add(others.im, im), int256), missing)
+            if unsafe_mul(own, PPM) >= convert(least, int256):
+                missing = unsafe_sub(missing, convert(ledger._opening(guarantee), int256))
+        if missing > 0:
+            assert reduces and not side.opening, "margin: below initial"
+            worth, notional = fixed_point._value_and_notional(magnitude_before, was_long, deal.mark)
+            # gains of other legs that are held or have no price pay for no bad fill
+            equity_before: int256 = others.equity_im + accrued + worth
+            # E1 * MM0 >= E0 * MM1, the fee capped so that it holds; without equity E1 >= E0, and no fee.
+            # A guarantee is no equity: nobody trades it away.
+            needed: int256 = equity_before
+            if equity_before >= 0:
+                mm_before: uint256 = stress._raised_up(
+                    market_terms._margins(deal.brackets, notional, choice, deal.max_class)[1],
+                    mm_stress_ppb,
+                    stress.PPB,
+                )
+                needed = convert(
+                    fixed_point._mul_div_up(
+                        convert(equity_before, uint256), others.mm + mm, others.mm + mm_before
+                    ),
+                    int256,
+                )
+            else:
+                shield: int256 = convert(ledger._shielding(guarantee), int256)
+                assert (
+                    started or others.equity + accrued + worth + shield >= 0
+                ), "account: start auction first"
+                fee = 0
+            spare: int256 = others.equity_im + gained - needed
+            assert spare >= 0, "margin: ratio worsened"
+            fee = min(fee, convert(spare, uint256) // ledger.MICRO * ledger.MICRO)
     leverage_class: uint256 = member.head >> 173 & 7
     if not reduces:
         leverage_class = class_in_force

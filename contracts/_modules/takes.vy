@@ -48,7 +48,7 @@ def _terms(
         share_ppm, concession_ppm, params.fee_ppm
     )
     wanted: uint256 = take_formula._restoring_notional(
-        health.equity,
+        health.equity + convert(health.shield, int256),
         health.mm,
         leg.notional,
         leg.mm_rate_ppm,
@@ -152,7 +152,7 @@ def _order(
     added: uint256 = notional * added_ppm // PPM
     bonus: uint256 = 0
     if added != 0:
-        bonus = extcall neighbours.WATERFALL.pay_concession(market, added)
+        bonus = extcall neighbours.WATERFALL.pay_concession(account, market, added)
     size: int256 = convert(taken, int256)
     return IClearinghouse.Take(
         account=account,

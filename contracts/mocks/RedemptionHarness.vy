@@ -42,15 +42,3 @@ def deposit_units_down(
     tokens: uint256, backing: uint256, unvested: uint256, claims: uint256
 ) -> uint256:
     return redemption._deposit_units_down(tokens, backing, unvested, claims)
-
-
-@external
-@pure
-def released_down(unvested: uint256, elapsed_s: uint256, remaining_wad_s: uint256) -> uint256:
-    return redemption._released_down(unvested, elapsed_s, remaining_wad_s)
-
-
-@external
-@pure
-def blended_remaining_down(unvested: uint256, remaining_wad_s: uint256, added: uint256) -> uint256:
-    return redemption._blended_remaining_down(unvested, remaining_wad_s, added)

@@ -345,5 +345,11 @@ def _health(account: uint256) -> IClearinghouse.Health:
         mm += leg.mm
         priced = priced and leg.priced
     return IClearinghouse.Health(
-        equity=equity, equity_im=equity, mm=mm, im=2 * mm, cash=self.cash[account], priced=priced
+        equity=equity,
+        equity_im=equity,
+        mm=mm,
+        im=2 * mm,
+        cash=self.cash[account],
+        priced=priced,
+        shield=0,
     )

@@ -10,6 +10,7 @@ from interfaces import IClearinghouse
 from interfaces import ICustody
 from interfaces import IInsuranceVault
 from interfaces import ILiquidator
+from interfaces import IVaultShares
 from interfaces import IWaterfall
 
 
@@ -102,6 +103,7 @@ struct State:
     holders: DynArray[HolderState, MAX_HOLDERS]
 
 
+BROKER_LAYER: constant(uint256) = 2
 JUNIOR_LAYER: constant(uint256) = 3
 SENIOR_LAYER: constant(uint256) = 4
 MAX_ACCOUNTS: constant(uint256) = 40
@@ -171,8 +173,11 @@ def _state(
 ) -> State:
     result: State = empty(State)
     result.books = self._books()
+    reserving: bool = (
+        result.books.exits_blocked or staticcall WATERFALL.reserved_total(BROKER_LAYER) != 0
+    )
     for account: uint256 in accounts:
-        result.accounts.append(self._account(account, result.books.exits_blocked))
+        result.accounts.append(self._account(account, reserving))
     for account: uint256 in legs_of:
         registered: DynArray[uint256, 10] = staticcall CLEARINGHOUSE.markets_of(account)
         for market: uint256 in registered:
@@ -194,7 +199,7 @@ def _state(
 @view
 def _account(account: uint256, reserving: bool) -> AccountState:
     """
-    @dev No account has a reservation while exits are not blocked.
+    @dev No account has a reservation while exits are not blocked and nothing of brokers' locks is reserved.
     """
     reservation: uint256[4] = empty(uint256[4])
     if reserving:
@@ -238,11 +243,11 @@ def _holder(holder: address) -> HolderState:
     result.senior_shares = staticcall IERC20(SENIOR.address).balanceOf(holder)
     if result.junior_shares != 0:
         result.junior_request, result.junior_opens, lapses = (
-            staticcall JUNIOR.withdrawal_request(holder)
+            staticcall IVaultShares(JUNIOR.address).withdrawal_request(holder)
         )
     if result.senior_shares != 0:
         result.senior_request, result.senior_opens, lapses = (
-            staticcall SENIOR.withdrawal_request(holder)
+            staticcall IVaultShares(SENIOR.address).withdrawal_request(holder)
         )
     return result
 

@@ -14,7 +14,6 @@ from tests.support.lone_contract import deploy_alone
 
 WAD = 10**18
 RAY = 10**27
-VESTING_S = 7 * 86_400
 
 AMOUNT = st.one_of(
     st.integers(0, 10**6),
@@ -86,33 +85,6 @@ def test_units__round_down(harness, tokens, backing, unvested, claims):
 def test_round_trip__what_a_layer_pays_counts_for_what_was_asked(harness, units, backing, claims):
     tokens = harness.read("value_up", units, backing, claims)
     assert harness.read("units_down", tokens, backing, claims) >= units
-
-
-@on_chain
-@given(
-    unvested=AMOUNT,
-    elapsed_s=st.integers(0, 2 * VESTING_S),
-    remaining_wad_s=st.integers(0, VESTING_S * WAD),
-)
-def test_released__is_linear_and_ends_whole(harness, unvested, elapsed_s, remaining_wad_s):
-    released = harness.read("released_down", unvested, elapsed_s, remaining_wad_s)
-    if elapsed_s * WAD >= remaining_wad_s:
-        assert released == unvested
-    else:
-        assert released == floor(Fraction(unvested * elapsed_s * WAD, remaining_wad_s))
-
-
-@on_chain
-@given(
-    unvested=AMOUNT,
-    remaining_wad_s=st.integers(0, VESTING_S * WAD),
-    added=POSITIVE,
-)
-def test_blended_remaining__lies_between_and_is_the_mean(harness, unvested, remaining_wad_s, added):
-    blended = harness.read("blended_remaining_down", unvested, remaining_wad_s, added)
-    mean = Fraction(unvested * remaining_wad_s + added * VESTING_S * WAD, unvested + added)
-    assert blended == floor(mean)
-    assert remaining_wad_s <= blended <= VESTING_S * WAD
 
 
 # --- the books of custody, in integers -------------------------------------------------------

@@ -48,9 +48,9 @@ class BareLedger:
         self, rpc: Rpc, price: int = 100, markets: int = 1, rollup: bool = False, **config: Any
     ) -> None:
         self.rpc = rpc
-        people = [NodeSigner(to_checksum_address(address)) for address in rpc.accounts()[:6]]
+        people = [NodeSigner(to_checksum_address(address)) for address in rpc.accounts()[:7]]
         self.owner, self.custody, self.exchange, self.liquidator = people[:4]
-        self.trader, self.attacker = people[4:]
+        self.trader, self.attacker, self.sponsorship = people[4:]
         self.sequencer = self.deploy("TestFeed", 0, 0) if rollup else None
         self.oracle = self.deploy("PriceOracle", self.sequencer.address if self.sequencer else ZERO)
         self.engines = [
@@ -62,8 +62,8 @@ class BareLedger:
         self.ledger = self.deploy(
             "Clearinghouse", self.oracle.address, *(engine.address for engine in self.engines)
         )
-        wired = (self.custody.address, self.exchange.address, self.liquidator.address)
-        self.ledger.write(self.owner, "wire", *wired)
+        wired = (self.custody, self.exchange, self.liquidator, self.sponsorship)
+        self.ledger.write(self.owner, "wire", *(who.address for who in wired))
         self.feeds: dict[int, Contract] = {}
         for market in range(1, markets + 1):
             feed = self.deploy("TestFeed", 8, price * 10**8)

@@ -7,6 +7,8 @@ from typing import Any
 
 from brownie import project
 
+from plimsoll import artifacts
+from plimsoll.contract import blueprint_code
 from plimsoll.loss_weights import SHARES, Weight, pack
 
 WAD = 10**18
@@ -94,10 +96,17 @@ def build_world(deployer: Any, caller: Any = None) -> LiquidationWorld:
     waterfall = contracts.Waterfall.deploy(custody, junior, senior, sender)
     # the exchange is a plain account here: it calls `take_for` and `touch`
     liquidator = contracts.Liquidator.deploy(ledger, waterfall, custody, deployer, sender)
+    blueprint = deployer.transfer(data=blueprint_code(artifacts.load("BrokerVault")))
+    escrow = contracts.BrokerEscrow.deploy(token, sender)
+    below = (token, custody, escrow, blueprint.contract_address)
+    registry = contracts.BrokerRegistry.deploy(*below, sender)
+    fund = contracts.GuarantyFund.deploy(registry, token, waterfall, sender)
+    sponsorship = contracts.Sponsorship.deploy(ledger, waterfall, custody, registry, sender)
+    registry.wire(sponsorship, fund, waterfall, sender)
     for vault in vaults:
         vault.wire(waterfall, sender)
     custody.wire(waterfall, caller or liquidator, junior, senior, sender)
-    waterfall.wire(caller or liquidator, sender)
+    waterfall.wire(caller or liquidator, sponsorship, fund, sender)
     ledger.set_market(BTC, 100 * WAD, 50_000, 100_000 * WAD, 100_000, sender)
     ledger.set_market(ETH, 10 * WAD, 50_000, 100_000 * WAD, 100_000, sender)
     return LiquidationWorld(token, ledger, custody, junior, senior, waterfall, liquidator, deployer)

@@ -14,6 +14,7 @@ from plimsoll.fuzz.invariants.events import (
     ReservationChanged,
     Reserved,
 )
+from plimsoll.fuzz.invariants.losses import JUNIOR, held_before
 from plimsoll.fuzz.invariants.step import Step
 from plimsoll.model.state import WAD
 from tests.support.rule_trial import (
@@ -94,8 +95,10 @@ def layer_had_more(name: str, ended: bool) -> Callable[..., Broken]:
 def above_its_limit(_: Trial, step: Step, undo: Undo) -> Broken:
     if not one_reserves(step) or first(step, Finished) is not None:
         return None
-    held = step.world.waterfall.reservations.get(first(step, Reserved).account)
-    if held is None or held.junior < WAD:
+    account = first(step, Reserved).account
+    held = step.world.waterfall.reservations.get(account)
+    # what was set aside before stays, whatever the limits are now
+    if held is None or held.junior - held_before(step, account, JUNIOR) < WAD:
         return None
     set_for_now(step.world.waterfall.global_ppm, 3, 0, undo)
     return step
@@ -118,7 +121,14 @@ BREAKS = {
     "senior first": Break("I-21", senior_first),
     "drawn before the end": Break("I-21", not_finished, Trial.losses),
     "layer loses more": Break(
-        "I-37", event(Drawn, capacity_after=lambda e: e.capacity_before // 2 - e.units)
+        # what is left of a broker's lock is free after its draw
+        "I-37",
+        event(
+            Drawn,
+            capacity_after=lambda e: (
+                e.capacity_before // 2 - e.units if e.layer > 2 else e.capacity_after
+            ),
+        ),
     ),
     "draws are not the cover": Break("I-22", event(Finished, **plus("covered", 1))),
     "loss does not add up": Break("I-22", event(Finished, **plus("loss", 10**13)), Trial.losses),
@@ -127,7 +137,7 @@ BREAKS = {
     "shortfall before senior": Break("I-23", layer_had_more("senior", True)),
     "reserved above deficit": Break("I-24", event(Reserved, reserved=lambda e: e.deficit + 1)),
     "reserved for another deficit": Break("I-24", wrong_deficit),
-    "split is not the sum": Break("I-24", event(ReservationChanged, **plus("junior", 1))),
+    "split is not the sum": Break("I-24", event(ReservationChanged, **plus("junior", 10**9))),
     "senior before junior": Break("I-25", layer_had_more("junior", False)),
     "above a limit": Break("I-10", above_its_limit),
     "R is not L - G": Break("I-26", event(AdlFrozen, **plus("uncovered", 1))),

@@ -155,7 +155,7 @@ BREAKS = {
     "start above margin": Break("I-19", event(AuctionStarted, equity=lambda e: e.mm)),
     "start announces wrong": Break("I-19", event(AuctionStarted, **plus("equity", -WAD))),
     "start refused": Break("I-19", start_refused),
-    "ended, not cured": Break("I-20", event(AuctionEnded, equity=lambda _: -1)),
+    "ended, not cured": Break("I-20", event(AuctionEnded, equity=lambda _: -MUCH)),
     "cured and open": Break("I-20", cured_and_open, Trial.auctions),
     "ended twice": Break("I-35", ended_twice),
     "withdrawal below margin": Break("I-32", withdrawn_below_margin),

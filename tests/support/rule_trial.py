@@ -15,7 +15,7 @@ from plimsoll.fuzz.invariants.judge import Judge
 from plimsoll.fuzz.invariants.step import Step
 
 MUCH = 2**200
-_MEMORIES = ("_open", "_resolve", "_holds", "_outages", "_backing")
+_MEMORIES = ("_open", "_resolve", "_holds", "_outages", "_backing", "_brokers", "_guarantees")
 
 Broken = Step | None  # None: the transaction does not show what the rule is about
 
@@ -82,6 +82,24 @@ class Trial(Judge):
 
     def gains(self, step: Step) -> str | None:
         return holds.gains(step)
+
+    def brokers(self, step: Step) -> str | None:
+        return self._brokers.judge(step)
+
+    def broker_losses(self, step: Step) -> str | None:
+        return self._brokers._losses(step)
+
+    def brokers_kept(self, step: Step) -> str | None:
+        return self._brokers._kept(step)
+
+    def broker_exits(self, step: Step) -> str | None:
+        return self._brokers._exits(step)
+
+    def broker_seats(self, step: Step) -> str | None:
+        return self._brokers._seats(step)
+
+    def guarantees(self, step: Step) -> str | None:
+        return self._guarantees.judge(step)
 
     def adl(self, step: Step) -> str | None:
         return self._resolve.judge(step)

@@ -8,10 +8,13 @@ from typing import Any
 from plimsoll.chain.revm import RevmChain
 from plimsoll.contract import Contract, Event
 from plimsoll.shocks import AccountView, Shock, VenueView, grid
-from tests.support.venue import BTC, DOGE, ETH, MARKETS, WAD, Venue
+from tests.support.broker_desk import Brokerage
+from tests.support.venue import BTC, DOGE, ETH, MARKETS, WAD, Venue, venue_in_process
 
 SHOCKS = grid(MARKETS)
 LOSERS = ("ann", "ben", "cem")
+SMALL, LARGE = 4_000, 30_000
+"""Whole tokens that a broker guarantees for the clients of these names."""
 
 
 def opened(venue: Venue) -> Venue:
@@ -30,6 +33,22 @@ def opened(venue: Venue) -> Venue:
     venue.trade(dot, venue.person("eva"), ETH, 80 * WAD)
     venue.wait(7_200)
     return venue
+
+
+def sponsored() -> Brokerage:
+    """A client with a small guarantee, one with a large one, two accounts without; all long BTC."""
+    venue = venue_in_process(junior=4_000, senior=12_000)
+    desk = Brokerage(venue)
+    trader = venue.person("trader")
+    venue.deposit(trader, 2_000_000)
+    broker = desk.open(venue.person("operator"), stake=60_000)
+    desk.client("small", broker, 6_000, SMALL, 2 * WAD)
+    desk.client("large", broker, 7_000, LARGE, 25 * WAD // 10)
+    for name, tokens, size in (("ann", 6_000, 15 * WAD // 10), ("ben", 4_000, WAD)):
+        venue.deposit(venue.person(name), tokens)
+        venue.trade(venue.person(name), trader, BTC, size)
+    venue.wait(7_200)
+    return desk
 
 
 def everybody(venue: Venue) -> list[int]:
@@ -90,3 +109,23 @@ def start_all(venue: Venue, accounts: Sequence[int]) -> tuple[int, int]:
 def vaults(venue: Venue) -> list[int]:
     """Token units in junior and senior."""
     return [vault.read("totalAssets") for vault in (venue.client.junior, venue.client.senior)]
+
+
+def can_start(venue: Venue, account: int) -> bool:
+    """Whether anybody can start the liquidation now; nothing is left of the attempt."""
+    with venue.rpc.undone():
+        chain, liquidator = venue.rpc, venue.client.liquidator
+        assert isinstance(chain, RevmChain)
+        data = liquidator.encode("start", account)
+        sent = chain.transact(venue.keeper.address, liquidator.address, data, timestamp=chain.time)
+        assert sent.ok or sent.reason == "liquidation: not below margin", sent.reason
+        return sent.ok
+
+
+def reserved(venue: Venue, accounts: Sequence[int]) -> list[int]:
+    """What layers 2 to 4 reserve if these are started in this order, in sum."""
+    with venue.rpc.undone():
+        for account in accounts:
+            keep(venue, venue.client.liquidator, "start", account)
+        found = [venue.client.waterfall.read("reservation", account)[:3] for account in accounts]
+    return [sum(layer) for layer in zip(*found, strict=True)] or [0, 0, 0]

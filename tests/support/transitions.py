@@ -293,8 +293,10 @@ def recent_draws(venue: Venue, layer: int) -> int:
 
 
 def check_limits(venue: Venue, before: Picture, after: Picture) -> None:
-    """What counts against a limit grows only up to it."""
-    for layer, state in after.layers.items():
+    """What counts against a limit grows only up to it; a reservation made before may stay."""
+    for index, (layer, state) in enumerate(after.layers.items()):
+        if all(held[index] <= before.reserved[who][index] for who, held in after.reserved.items()):
+            continue
         old = before.layers[layer]
         base = old.worth + recent_draws(venue, layer) + SCALE
         caps = {0: state.global_ppm} | state.market_ppm
@@ -326,7 +328,8 @@ def check_reservations(venue: Venue, before: Picture, after: Picture, events: li
         for index, layer in enumerate((JUNIOR, SENIOR)):
             held = before.reserved[account][index]
             drawn = recent_draws(venue, layer)
-            room[layer] = rooms(venue, before.layers[layer], held, weights, drawn)
+            least, most = rooms(venue, before.layers[layer], held, weights, drawn)
+            room[layer] = least, max(most, held)  # what is set aside stays set aside
         assert junior <= room[JUNIOR][1] + SCALE, f"I-24 junior {junior} above {room[JUNIOR]}"
         assert senior <= room[SENIOR][1] + SCALE, f"I-24 senior {senior} above {room[SENIOR]}"
         if senior:

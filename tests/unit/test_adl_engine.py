@@ -545,9 +545,9 @@ def test_cover__account_with_positions__reverts(ledger, bankrupt):
 @pytest.mark.parametrize(
     ("missing", "reserve", "shortfall"),
     [
-        (10**12, 10**12, 0),
-        (10**12, 10**12 - 1, 10**12),
-        (10**12 + 1, 10**18, 10**12 + 1),
+        (10**14, 10**14, 0),
+        (10**14, 10**14 - 1, 10**14),
+        (10**14 + 1, 10**18, 10**14 + 1),
         (1, 1, 0),
     ],
 )

@@ -47,6 +47,7 @@ def test_credit__deposit__adds_cash_and_logs(ledger, trader):
         "im": 0,
         "cash": 7 * WAD,
         "priced": True,
+        "shield": 0,
     }
 
 

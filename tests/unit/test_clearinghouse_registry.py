@@ -33,7 +33,8 @@ def with_feed(ledger, market: int, price_wad: int = 100 * WAD) -> None:
 
 
 def names(ledger):
-    return tuple(who.address for who in (ledger.custody, ledger.exchange, ledger.liquidator))
+    wired = (ledger.custody, ledger.exchange, ledger.liquidator, ledger.sponsorship)
+    return tuple(who.address for who in wired)
 
 
 # --- wiring -------------------------------------------------------------------------------------
@@ -50,7 +51,7 @@ def test_deploy__engine_without_code__reverts(ledger):
 def test_wire__by_the_deployer__once(ledger, unwired):
     with reverts("wire: only deployer"):
         unwired.write(ledger.attacker, "wire", *names(ledger))
-    for missing in range(3):
+    for missing in range(4):
         given = list(names(ledger))
         given[missing] = NOBODY
         with reverts("wire: zero address"):
@@ -59,6 +60,7 @@ def test_wire__by_the_deployer__once(ledger, unwired):
     assert unwired.read("custody") == ledger.custody.address
     assert unwired.read("exchange") == ledger.exchange.address
     assert unwired.read("liquidator") == ledger.liquidator.address
+    assert unwired.read("sponsorship") == ledger.sponsorship.address
     with reverts("wire: already done"):
         unwired.write(ledger.owner, "wire", *names(ledger))
 

@@ -149,6 +149,22 @@ def test_reserve__same_amount_at_the_limit__still_fits_later(world, engine):
     assert sum(world.waterfall.reservation(ALICE)) == 250 * WAD
 
 
+def test_reserve__again_after_the_base_was_forgotten__stays_set_aside(world, engine):
+    world.waterfall.reserve(ALICE, 25 * WAD, all_in(BTC), {"from": engine})
+    world.waterfall.draw(ALICE, 25 * WAD, all_in(BTC), {"from": engine})
+    # the draw counts in the base of the other market's limit: a quarter of 75 + 25
+    world.waterfall.reserve(BOB, 40 * WAD, all_in(ETH), {"from": engine})
+    held = tuple(world.waterfall.reservation(BOB))
+    assert 24 * WAD < held[1] <= 25 * WAD
+    chain.sleep(DAY_S // 2)
+    chain.mine()
+    assert tuple(world.waterfall.preview(BOB, sum(held), all_in(ETH))) == held
+    world.waterfall.reserve(BOB, sum(held), all_in(ETH), {"from": engine})
+    assert tuple(world.waterfall.reservation(BOB)) == held
+    paid = world.waterfall.draw(BOB, sum(held), all_in(ETH), {"from": engine}).return_value
+    assert paid == sum(held)
+
+
 def test_reserve__zero__releases_everything(world, engine):
     world.waterfall.reserve(ALICE, 250 * WAD, MIXED, {"from": engine})
     assert world.waterfall.exits_blocked()
@@ -176,10 +192,10 @@ def test_preview__equals_reserve(world, engine):
         (ALICE, 5 * WAD, MIXED),
         (ALICE, 700 * WAD, MIXED),
     ):
-        # calls are made at the time they are made; what has been used only decays
+        # each call has its own time, and limits and what has been used change by the second
         shown = world.waterfall.preview(account, amount, weights)
         expected = world.waterfall.reserve.call(account, amount, weights, {"from": engine})
-        assert sum(shown) <= expected <= sum(world.waterfall.preview(account, amount, weights))
+        assert abs(expected - sum(shown)) <= expected * 2 // DAY_S + 2
         world.waterfall.reserve(account, amount, weights, {"from": engine})
         done = world.waterfall.reservation(account)
         for now, before in zip(done, shown, strict=True):
@@ -277,7 +293,7 @@ def test_exits__blocked_while_reserved(world, engine, deployer):
 
 
 def test_pay_concession__within_budget__pays_from_junior(world, engine):
-    tx = world.waterfall.pay_concession(BTC, WAD // 2, {"from": engine})
+    tx = world.waterfall.pay_concession(ALICE, BTC, WAD // 2, {"from": engine})
     assert tx.return_value == WAD // 2
     assert world.junior.totalAssets() == 99_500_000
     event = tx.events["ConcessionPaid"]
@@ -285,28 +301,36 @@ def test_pay_concession__within_budget__pays_from_junior(world, engine):
 
 
 def test_pay_concession__above_budget__pays_the_budget(world, engine):
-    tx = world.waterfall.pay_concession(BTC, 5 * WAD, {"from": engine})
+    tx = world.waterfall.pay_concession(ALICE, BTC, 5 * WAD, {"from": engine})
     assert tx.return_value == WAD  # 1 % of 100
-    assert world.waterfall.pay_concession(BTC, WAD, {"from": engine}).return_value < WAD // 1_000
-    assert world.waterfall.pay_concession(ETH, WAD // 2, {"from": engine}).return_value == WAD // 2
+    assert (
+        world.waterfall.pay_concession(ALICE, BTC, WAD, {"from": engine}).return_value
+        < WAD // 1_000
+    )
+    assert (
+        world.waterfall.pay_concession(ALICE, ETH, WAD // 2, {"from": engine}).return_value
+        == WAD // 2
+    )
 
 
 def test_pay_concession__less_than_a_token_unit__pays_nothing(world, engine):
-    assert world.waterfall.pay_concession(BTC, 10**12 - 1, {"from": engine}).return_value == 0
+    assert (
+        world.waterfall.pay_concession(ALICE, BTC, 10**12 - 1, {"from": engine}).return_value == 0
+    )
 
 
 def test_pay_concession__never_into_reservations(world, engine):
     world.open_limits()
     world.waterfall.reserve(ALICE, 100 * WAD - 1, all_in(ETH), {"from": engine})
     assert world.waterfall.concession_available(BTC) == 0
-    assert world.waterfall.pay_concession(BTC, WAD, {"from": engine}).return_value == 0
+    assert world.waterfall.pay_concession(ALICE, BTC, WAD, {"from": engine}).return_value == 0
     assert world.junior.totalAssets() == 100 * 10**6
 
 
 def test_concession_available__equals_what_is_paid(world, engine):
     for amount in (WAD // 3, 5 * WAD):
         available = world.waterfall.concession_available(BTC)
-        paid = world.waterfall.pay_concession(BTC, amount, {"from": engine}).return_value
+        paid = world.waterfall.pay_concession(ALICE, BTC, amount, {"from": engine}).return_value
         asked = amount // 10**12 * 10**12
         assert min(available, asked) <= paid <= min(available + 10**14, asked)
 
@@ -320,7 +344,7 @@ def test_liquidators_functions__anybody_else__revert(world, attacker):
     with reverts("access: not liquidator"):
         world.waterfall.draw(ALICE, 1, 0, {"from": attacker})
     with reverts("access: not liquidator"):
-        world.waterfall.pay_concession(BTC, 1, {"from": attacker})
+        world.waterfall.pay_concession(ALICE, BTC, 1, {"from": attacker})
 
 
 def test_setters__anybody_else__revert(world, attacker):
@@ -344,7 +368,7 @@ def test_set_limits__hard_bounds(world, deployer):
     for limits in ((PPM + 1, PPM), (PPM, PPM + 1)):
         with reverts("waterfall: limit too high"):
             world.waterfall.set_limits(SENIOR, limits, sender)
-    for layer in (2, 5):
+    for layer in (2, 6):
         with reverts("waterfall: unknown layer"):
             world.waterfall.set_limits(layer, (PPM, PPM), sender)
 
@@ -376,9 +400,13 @@ def test_wire__once_by_the_deployer(world, deployer, attacker):
     contract = project.get_loaded_projects()[0].Waterfall
     fresh = contract.deploy(world.custody, world.junior, world.senior, {"from": deployer})
     with reverts("wire: only deployer"):
-        fresh.wire(attacker, {"from": attacker})
+        fresh.wire(attacker, attacker, attacker, {"from": attacker})
     with reverts("wire: zero address"):
-        fresh.wire(ZERO_ADDRESS, {"from": deployer})
-    fresh.wire(attacker, {"from": deployer})
+        fresh.wire(ZERO_ADDRESS, attacker, attacker, {"from": deployer})
+    with reverts("wire: zero address"):
+        fresh.wire(attacker, ZERO_ADDRESS, attacker, {"from": deployer})
+    with reverts("wire: zero address"):
+        fresh.wire(attacker, attacker, ZERO_ADDRESS, {"from": deployer})
+    fresh.wire(attacker, attacker, attacker, {"from": deployer})
     with reverts("wire: already done"):
-        fresh.wire(deployer, {"from": deployer})
+        fresh.wire(deployer, deployer, deployer, {"from": deployer})
