@@ -51,19 +51,22 @@ DOCUMENT = artifacts.PROJECT_ROOT / "docs" / "fuzzing.md"
 BEGIN, END = "<!-- campaign: begin -->", "<!-- campaign: end -->"
 
 # largest differences are named by the last word of what differs, see plimsoll/fuzz/compare.py
-_CASH = ("backing", "unvested", "fees_in_transit", "balance", "uncounted", "claims", "fees")
+_CASH = ("backing", "unvested", "fees_in_transit", "balance", "uncounted", "claims", "fees",
+         "reserved_2", "reserved_5")  # fmt: skip
 _SIZES = ("size", "long_interest", "short_interest")
 _VALUE_BOUND_WAD = CASH_BOUND_WAD + SIZE_BOUND_WAD * (1 + sum(PRICES.values()) // WAD)
 _ENTRY = "2^-31 of it"
 VALUES = (
     "cash", "equity", "equity_im", "mm", "im", "notional", "deficit", "credited", "reserved",
-    "junior_reserved", "senior_reserved",
+    "junior_reserved", "senior_reserved", "broker_reserved", "fund_reserved", "set_aside",
 )  # fmt: skip
 ALLOWED = {
     **dict.fromkeys(_CASH, f"{CASH_BOUND_WAD:,}"),
     **dict.fromkeys(_SIZES, f"{SIZE_BOUND_WAD:,}"),
     **dict.fromkeys(VALUES, f"{_VALUE_BOUND_WAD:,}"),
     "entry": _ENTRY,
+    **dict.fromkeys(("risk", "at_risk", "redeems"), "token units: 1 for each client"),
+    "amount": f"{2 * _VALUE_BOUND_WAD:,}",
     "capital": f"{2 * CASH_BOUND_WAD:,}, more at rho < 1",
 }
 """Wei that model and chain may be apart; of a value at the first prices, it grows with them."""

@@ -56,7 +56,7 @@ def broken(
     rate = min(RAY, books.backing * RAY // books.claims) if books.claims else RAY
     if books.redemption_rate != rate:
         return f"I-04 redemption: rate {books.redemption_rate}, books say {rate}"
-    reserved = books.junior_reserved + books.senior_reserved
+    reserved = books.junior_reserved + books.senior_reserved + state.brokers.reserved[1]
     if bool(books.exits_blocked) != (reserved != 0):
         return f"I-11 exits: blocked {books.exits_blocked} while {reserved} are reserved"
     fell = books.backing * before.claims < before.backing * books.claims

@@ -15,6 +15,7 @@ from eth_utils.crypto import keccak
 
 from plimsoll import abi, artifacts
 from plimsoll.errors import InputError
+from plimsoll.fuzz.consents import CONSENTED, ConsentSigner
 from plimsoll.fuzz.stage import Stage
 from plimsoll.model.orders import Offer, Seal
 from plimsoll.orders import ORDER_TYPEHASH, Domain, Order
@@ -32,6 +33,9 @@ _CONTRACTS: Final = {
     "clearinghouse": "Clearinghouse",
     "waterfall": "Waterfall",
     "oracle": "PriceOracle",
+    "registry": "BrokerRegistry",
+    "fund": "GuarantyFund",
+    "sponsorship": "Sponsorship",
 }
 # Whose functions are called with the contract's name in front.
 _NAMED: Final = {
@@ -62,6 +66,8 @@ class Codec:
         self._functions = {
             name: _functions(contract) for name, contract in {**_NAMED, "feed": "TestFeed"}.items()
         }
+        self._vault = _functions("BrokerVault")
+        self._consents = ConsentSigner(stage)
         self._known: dict[str, tuple[str, Callable[[Sequence[Any]], bytes]]] = {}
         self._signer = OrderSigner(
             stage.client.domain, {person.address: person.key for person in stage.people}
@@ -80,7 +86,12 @@ class Codec:
             return self._sequencer, self._functions["feed"]["set_round"](args)
         if name == "attempt":
             contract, function, *rest = args
-            return self._call(f"{contract}_{function}", rest)
+            return self.encode(f"{contract}_{function}", rest)
+        if name.startswith("vault_"):
+            broker, *rest = args
+            return broker, self._vault[name.removeprefix("vault_")](rest)
+        if name in CONSENTED:
+            return self._call(name, self._consents.arguments(args))
         return self._call(name, args)
 
     def _call(self, name: str, args: Sequence[Any]) -> tuple[str, bytes]:
@@ -205,8 +216,10 @@ def _encoder(item: Mapping[str, Any]) -> Encoder:
         return _sequence([inner] * int(length)) if length else _array(inner)
     if kind == "tuple":
         return _sequence([_encoder(part) for part in item["components"]])
-    if kind in ("bytes", "string"):
+    if kind == "bytes":
         return Encoder(_bytes, 0)
+    if kind == "string":
+        return Encoder(lambda text: _bytes(text.encode()), 0)
     if kind.startswith("int"):
         return Encoder(_signed, 32)
     if kind == "address":

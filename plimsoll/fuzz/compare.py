@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Final
 
+from plimsoll.fuzz import broker_compare
 from plimsoll.fuzz.probe import AccountState, Books, HolderState, LegState, MarketState, State
 from plimsoll.fuzz.tally import Tally
 from plimsoll.model import (
@@ -22,7 +23,7 @@ from plimsoll.model import (
     margin,
     positions,
     prices,
-    vaults,
+    vault_shares,
     waterfall,
 )
 from plimsoll.model.state import (
@@ -41,6 +42,7 @@ _BUFFER_WORDS: Final = (*_FIELDS[_FIELDS.index("buffer_cap") :], "offered", "cap
 _NUMBERS: Final = {
     **dict.fromkeys(_RISK_WORDS, "M-10 risk"),
     **dict.fromkeys(_BUFFER_WORDS, "M-11 backing"),
+    **dict.fromkeys(broker_compare.WORDS, "M-13 brokers"),
 }
 
 Difference = tuple[str, int, int, int]  # what, model, chain, bound
@@ -71,6 +73,7 @@ def _all(world: World, state: State) -> Iterator[Difference]:
         yield from _leg(world, leg)
     for holder in state.holders.values():
         yield from _holder(world, holder)
+    yield from broker_compare.differences(world, state.brokers, _value_bound(world))
 
 
 def _books(world: World, books: Books) -> Iterator[Difference]:
@@ -84,7 +87,7 @@ def _books(world: World, books: Books) -> Iterator[Difference]:
     for name, vault, layer in (("junior", world.junior, 3), ("senior", world.senior, 4)):
         yield f"{name} assets", vault.assets_tokens, getattr(books, f"{name}_assets"), 0
         yield f"{name} supply", vault.supply, getattr(books, f"{name}_supply"), 0
-        requested = vaults.requested_assets(vault)
+        requested = vault_shares.requested_assets(vault)
         yield f"{name} requested", requested, getattr(books, f"{name}_requested"), 0
         offered = capital.offered_assets(vault)
         yield f"{name} offered", offered, getattr(books, f"{name}_offered"), 0
@@ -163,15 +166,19 @@ def _account(world: World, seen: AccountState) -> Iterator[Difference]:
     yield f"{name} mm", health.mm_wad, seen.mm, value
     yield f"{name} im", health.im_wad, seen.im, value + health.im_bound_wad
     yield f"{name} priced", health.priced, seen.priced, 0
+    yield f"{name} shield", health.shield_wad, seen.shield, 0
     started, block, weights, place, elapsed = auctions.shown(world, account)
     yield f"{name} auction_started", started, seen.auction_started, 0
     yield f"{name} auction_block", block, seen.auction_block, 0
     yield f"{name} auction_place", place, seen.auction_place, 0
     yield f"{name} auction_elapsed", elapsed, seen.auction_elapsed, 0
     yield f"{name} weights", weights, seen.auction_weights, 0
-    _, junior, senior, _ = waterfall.reservation(world, account)
+    broker, junior, senior, fund = waterfall.reservation(world, account)
+    if seen.junior_reserved or seen.senior_reserved or seen.fund_reserved:
+        yield f"{name} broker_reserved", broker, seen.broker_reserved, value
     yield f"{name} junior_reserved", junior, seen.junior_reserved, value
     yield f"{name} senior_reserved", senior, seen.senior_reserved, value
+    yield f"{name} fund_reserved", fund, seen.fund_reserved, value
 
 
 def _leg(world: World, seen: LegState) -> Iterator[Difference]:
@@ -201,9 +208,9 @@ def _holder(world: World, seen: HolderState) -> Iterator[Difference]:
         ("junior", world.junior, seen.junior_shares, seen.junior_request, seen.junior_opens),
         ("senior", world.senior, seen.senior_shares, seen.senior_request, seen.senior_opens),
     ):
-        yield f"holder {address} {name}_shares", vaults.balance(vault, address), shares, 0
+        yield f"holder {address} {name}_shares", vault_shares.balance(vault, address), shares, 0
         if shares:
-            model = vaults.withdrawal_request(world, vault, address)
+            model = vault_shares.withdrawal_request(world, vault, address)
             yield f"holder {address} {name}_request", model[0], request, 0
             yield f"holder {address} {name}_opens", model[1], opens, 0
 

@@ -14,8 +14,10 @@ from typing import Any, Final
 
 from plimsoll.accounts import account_id
 from plimsoll.errors import ContractReverted
-from plimsoll.fuzz import books, compare
-from plimsoll.fuzz.actions import RULES, Action
+from plimsoll.fuzz import books, broker_reach, compare
+from plimsoll.fuzz.actions import Action
+from plimsoll.fuzz.broker_actions import ALL_RULES
+from plimsoll.fuzz.broker_probe import BrokerProbe
 from plimsoll.fuzz.chains import Answer, Log, WalkChain
 from plimsoll.fuzz.codec import Codec
 from plimsoll.fuzz.dust import adopt_legs
@@ -110,6 +112,8 @@ class Machine:
         self._lower = [address.lower() for address in self._addresses]
         self._codec = Codec(stage)
         self._probe = StateProbe(stage.rpc, stage.probe)
+        self._broker_probe = BrokerProbe(stage, chain)
+        self._allowed: set[tuple[int, str]] = set()  # people whose tokens a vault may pull
         self._events = EventCounter()
         self._queues = Queues(stage, chain, self._saw_bucket)
         self._drift = books.Drift()
@@ -137,12 +141,15 @@ class Machine:
         self._drift = books.Drift()
         self._delay = 0
         self._turn = 0
+        self._allowed.clear()
         self.done = []
         self.seen = self.observe()
 
     def observe(self) -> State:
         """Everything the chain shows of everybody."""
-        return self._probe.read(self._accounts, self._accounts, MARKETS, self._holders)
+        state = self._probe.read(self._accounts, self._accounts, MARKETS, self._holders)
+        state.brokers = self._broker_probe.read(broker_reach.everything(self.world))
+        return state
 
     # --- for rules ----------------------------------------------------------------------------
 
@@ -153,6 +160,17 @@ class Machine:
     def address(self, who: int) -> str:
         """A person's address, lower case."""
         return self._lower[who]
+
+    def broker(self, number: int) -> str:
+        """The address of the vault that was opened as such a number, from 0; there may be none."""
+        opened = tuple(self.world.brokers.vaults)
+        return opened[number] if number < len(opened) else NOBODY
+
+    def allow(self, who: int, broker: str) -> None:
+        """Let a broker's vault pull a person's tokens, if it may not yet."""
+        if (who, broker) not in self._allowed and broker != NOBODY:
+            self._allowed.add((who, broker))
+            self.call(who, "token_approve", broker, 2**256 - 1)
 
     def advance(self, seconds: int) -> None:
         """The next call comes this much later."""
@@ -190,7 +208,7 @@ class Machine:
         """Do it, on both sides."""
         self.done.append(action)
         self.tally.rules[action.rule] += 1
-        RULES[action.rule](self, **action.args)
+        ALL_RULES[action.rule](self, **action.args)
 
     def compare_all(self) -> None:
         """Every account, every queue."""
@@ -221,6 +239,11 @@ class Machine:
         else:
             some = self._involved(args, logs)
             self.seen = self._look(name, some, self._some_holders(who, name))
+        self.seen.brokers = self._broker_probe.read(
+            broker_reach.everything(self.world)
+            if full
+            else broker_reach.touched(self.world, self._lower[who], args, logs)
+        )
         stressed = any(market.s_im_ppm for market in self.seen.markets.values())
         self.tally.paths["stress above 1"] += stressed
         sides = _ALL_SIDES if full else self._sides(events, logs)

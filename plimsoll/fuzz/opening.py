@@ -7,6 +7,7 @@ from plimsoll.accounts import account_id
 from plimsoll.contract import Contract
 from plimsoll.fuzz.chains import WalkChain
 from plimsoll.fuzz.stage import MARKETS, Stage
+from plimsoll.model.broker_state import Brokers, FundTerms
 from plimsoll.model.risk import NO_RISK, Risk, RiskTerms
 from plimsoll.model.state import (
     FINE,
@@ -19,12 +20,12 @@ from plimsoll.model.state import (
     Market,
     Sequencer,
     Terms,
-    Vault,
     Waterfall,
     World,
 )
+from plimsoll.model.vault_state import Vault
 
-JUNIOR, SENIOR = 3, 4
+JUNIOR, SENIOR, FUND = 3, 4, 5
 _DEAD = "0x000000000000000000000000000000000000dead"
 
 
@@ -35,7 +36,7 @@ def world_of(stage: Stage, chain: WalkChain) -> World:
     reserve = account_id(client.clearinghouse.address)
     cash = int(client.clearinghouse.read("health", reserve)["cash"])
     books = client.custody.read("reconciliation")
-    limits = {layer: client.waterfall.read("limits", layer) for layer in (JUNIOR, SENIOR)}
+    limits = {layer: client.waterfall.read("limits", layer) for layer in (JUNIOR, SENIOR, FUND)}
     params = client.liquidator.read("params")
     holders = [*addresses.values(), *(person.address.lower() for person in stage.people)]
     return World(
@@ -53,9 +54,20 @@ def world_of(stage: Stage, chain: WalkChain) -> World:
         params=AuctionParams(**params),
         addresses=addresses,
         sequencer=_sequencer(stage),
+        brokers=Brokers(_fund(stage)),
         accounts={reserve: Account(cash_fine=cash * FINE)},
         chain_id=client.deployment.chain_id,
         tokens={holder: int(client.token.read("balanceOf", holder)) for holder in holders},
+    )
+
+
+def _fund(stage: Stage) -> FundTerms:
+    fund = stage.client.fund
+    return FundTerms(
+        min_contribution=int(fund.read("min_contribution")),
+        contribution_ppm=int(fund.read("contribution_ppm")),
+        cause_ppm=int(fund.read("cause_ppm")),
+        changed_at=stage.fund_set_at,
     )
 
 

@@ -7,13 +7,14 @@ here the words are cut out by position, without an ABI decoder. Units are those 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from struct import Struct
 from typing import Final, NamedTuple
 
 from eth_utils.crypto import keccak
 
 from plimsoll.chain import Rpc
+from plimsoll.fuzz.broker_states import BrokersState
 
 _TOP: Final = 1 << 255
 _QUESTIONS_KEPT: Final = 4_096
@@ -35,6 +36,7 @@ class AccountState(NamedTuple):
     im: int
     cash: int
     priced: int
+    shield: int
     auction_started: int
     auction_block: int
     auction_weights: int
@@ -165,6 +167,8 @@ class State:
     markets: dict[int, MarketState]
     holders: dict[int, HolderState]
     """By address, as a number."""
+    brokers: BrokersState = field(default_factory=BrokersState)
+    """What `plimsoll.fuzz.broker_probe` has read."""
 
 
 _BOOKS_WORDS: Final = len(Books._fields)

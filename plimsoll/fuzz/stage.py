@@ -24,6 +24,9 @@ BTC, ETH, DOGE = MARKETS = (1, 2, 3)
 _FUNDING_BUCKET_S: Final = 300
 TOKENS_EACH: Final = 10**15  # token units
 
+LIL, LOU, HOLDER = 6, 7, 9
+OPERATORS: Final = (LIL, LOU, HOLDER, LIL)
+"""Who runs the first vaults of brokers."""
 UNSIGNED, GARBAGE = -1, -2
 """Who signed an order of an action, if it is none of the people: nobody, nonsense."""
 
@@ -83,6 +86,8 @@ RISK: Final[Mapping[int, tuple[int, int, int, int, int, int]]] = {
     ETH: (3_600, 86_400, 2_000_000, 2_500_000, 50_000, 300),
 }
 """Of the markets that have any from the start."""
+FUND: Final = (1_000 * 10**6, 100_000, 500_000)
+"""Of the guaranty fund: least contribution (token units), rate and cause limit (ppm)."""
 PRICES: Final[Mapping[int, int]] = {
     BTC: 50_000 * WAD,
     ETH: 2_000 * WAD,
@@ -121,6 +126,7 @@ class Stage:
     probe: str  # address of the StateProbe
     poked: Mapping[int, tuple[int, int]]  # by market: block and time of its last poke
     weighed: Mapping[int, int]  # by market that has risk terms: when it got them
+    fund_set_at: int  # when the guaranty fund got its parameters
 
     def feed(self, market: int, number: int) -> Contract:
         """A test feed of a market; numbers start at 0."""
@@ -144,6 +150,9 @@ def build(rpc: Any, junior_tokens: int = 15_000, senior_tokens: int = 40_000) ->
         Person(name, timelock if name == "owner" else addresses[i + 1], dev_key(i + 1))
         for i, name in enumerate(PEOPLE)
     )
+    rpc.call("anvil_impersonateAccount", [timelock])
+    client.fund.write(NodeSigner(timelock), "set_parameters", *FUND, gas=GAS)
+    fund_set_at = rpc.timestamp()
     poked: dict[int, tuple[int, int]] = {}
     weighed: dict[int, int] = {}
     stage = Stage(
@@ -162,6 +171,10 @@ def build(rpc: Any, junior_tokens: int = 15_000, senior_tokens: int = 40_000) ->
             "token": client.token.address,
             "timelock": timelock,
             "deployer": deployer.address,
+            "registry": deployment.contracts["BrokerRegistry"].address,
+            "fund": deployment.contracts["GuarantyFund"].address,
+            "escrow": deployment.contracts["BrokerEscrow"].address,
+            "sponsorship": deployment.contracts["Sponsorship"].address,
         },
         feeds={market: deployment.feeds[TERMS[market].name] for market in MARKETS},
         sequencer=sequencer,
@@ -176,12 +189,12 @@ def build(rpc: Any, junior_tokens: int = 15_000, senior_tokens: int = 40_000) ->
         ),
         poked=poked,
         weighed=weighed,
+        fund_set_at=fund_set_at,
     )
     _hand_out_tokens(stage, deployer)
     insurer = NodeSigner(people[INSURER].address)
     client.junior.write(insurer, "deposit", junior_tokens * 10**6, timelock, gas=GAS)
     client.senior.write(insurer, "deposit", senior_tokens * 10**6, insurer.address, gas=GAS)
-    rpc.call("anvil_impersonateAccount", [timelock])
     for market, risk in RISK.items():
         client.clearinghouse.write(NodeSigner(timelock), "set_risk_terms", market, risk, gas=GAS)
         weighed[market] = rpc.timestamp()

@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Final
 from plimsoll.fuzz.actions import Action, action
 from plimsoll.fuzz.stage import BYSTANDER, ISOLATED_SUB, MARKETS, OWNER, TRADERS, WITH_ISOLATED
 from plimsoll.fuzz.stories import (
+    brokers,
     crowding,
+    guarantees,
     insurance,
     losses,
+    margin_calls,
     orders,
     outages,
     surroundings,
@@ -30,11 +33,11 @@ if TYPE_CHECKING:
 # how often each story is told
 STORIES: Final[dict[Callable[[Desk], Story], int]] = {
     trades.trading: 20,
-    losses.crash: 36,
-    losses.rout: 40,
+    losses.crash: 54,
+    losses.rout: 56,
     losses.surge: 9,
     trades.paying: 7,
-    crowding.crowding: 8,
+    crowding.crowding: 14,
     crowding.concentrating: 6,
     insurance.insuring: 6,
     trades.drift: 5,
@@ -50,6 +53,15 @@ STORIES: Final[dict[Callable[[Desk], Story], int]] = {
     surroundings.housekeeping: 3,
     surroundings.attack: 3,
     surroundings.governing: 2,
+    guarantees.sponsoring: 10,
+    margin_calls.calling: 50,
+    margin_calls.client_crash: 18,
+    guarantees.renewing: 2,
+    guarantees.releasing: 2,
+    guarantees.revoking: 1,
+    guarantees.porting: 7,
+    brokers.brokering: 16,
+    brokers.contagion: 5,
 }
 _INTERRUPTED: Final = 0.05
 
@@ -108,5 +120,7 @@ def opening(machine: Machine, rng: Random) -> Iterator[Action]:
                     "set_leverage_class", sender=who, owner=who, sub=0, market=market,
                     leverage_class=rng.randint(0, 3),
                 )  # fmt: skip
+    if rng.random() < 0.9:
+        yield from brokers.founding(desk)
     for _ in range(rng.randint(4, 10)):
         yield from trades.trading(desk)

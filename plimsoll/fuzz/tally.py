@@ -24,8 +24,12 @@ _SOURCES: Final = (
     "Liquidator",
     "Waterfall",
     "InsuranceVault",
+    "BrokerRegistry",
+    "BrokerVault",
+    "GuarantyFund",
+    "Sponsorship",
 )
-_LAYERS: Final = {3: "junior", 4: "senior"}
+_LAYERS: Final = {2: "brokers", 3: "junior", 4: "senior", 5: "the fund"}
 
 # What a campaign is asked to reach; the number is per million steps.
 CAMPAIGN_STEPS: Final = 1_000_000
@@ -51,6 +55,20 @@ TARGETS: Final = {
     "cap refusals": 1_000,
     "surcharges paid": 5_000,
     "concentrated positions": 100_000,
+    "guarantees agreed": 8_000,
+    "margin calls": 2_500,
+    "calls cured": 700,
+    "calls defaulted": 600,
+    "calls cut short": 150,
+    "draws on brokers": 3_000,
+    "draws on the fund": 2_000,
+    "assessments": 500,
+    "paid for others": 500,
+    "ports": 300,
+    "suspensions": 500,
+    "failures": 200,
+    "brokers retired": 100,
+    "risks measured": 1_000,
 }
 
 # What a refusal shows, by its reason.
@@ -111,7 +129,14 @@ _SHOWN: Final = {
     "OutageBegan": "outages",
     "MarketSettled": "settlements",
     "PositionSettled": "conversions",
+    "GuaranteeAgreed": "guarantees agreed",
+    "MarginCalled": "margin calls",
+    "MarginCured": "calls cured",
+    "RiskMeasured": "risks measured",
+    "Ported": "ports",
 }
+_STATES: Final = {4: "suspensions", 8: "failures", 16: "departures", 32: "brokers retired"}
+
 
 _SLICED: Final = ("Taken", "Rematched")
 
@@ -169,6 +194,16 @@ class EventCounter:
                 self._settled.add(_number(topics[1]))
             elif name == "LegFrozen":
                 tally.paths["resolves of settled legs"] += _number(topics[2]) in self._settled
+            elif name == "MarginDefaulted":
+                tally.paths["calls cut short" if _word(data, 0) else "calls defaulted"] += 1
+            elif name == "MemberDrawn":
+                tally.paths["assessments"] += _word(data, 1) != 0
+                member, drawn_for = _number(topics[1]), _number(topics[2])
+                tally.paths["paid for others"] += drawn_for not in (0, member)
+            elif name == "StateChanged":
+                entered = _STATES.get(_word(data, 0))
+                if entered is not None:
+                    tally.paths[entered] += 1
             elif name == "BufferCapSet":
                 tally.paths["cap changes"] += 1
             elif name == "Finished":

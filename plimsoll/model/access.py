@@ -14,11 +14,11 @@ from plimsoll.model.state import World, require
 NOT_OWNER: Final = "ownable: caller is not the owner"
 WIRED: Final = "wire: already done"
 
-_OWNED: Final = ("clearinghouse", "liquidator", "waterfall", "oracle", "junior", "senior")
+_OWNED: Final = ("clearinghouse", "liquidator", "waterfall", "oracle", "junior", "senior", "fund")
 _LIQUIDATORS: Final = (
     *("set_started", "take", "rematch", "adl_begin", "adl_step", "cover", "hold"),
 )
-_WIRED_BY_DEPLOYER: Final = ("custody", "exchange", "waterfall", "junior", "senior")
+_WIRED_BY_DEPLOYER: Final = ("custody", "exchange", "waterfall", "junior", "senior", "registry")
 
 # (contract, function) -> (role, reason)
 ROLE_ONLY: Final[dict[tuple[str, str], tuple[str, str]]] = {
@@ -39,6 +39,19 @@ ROLE_ONLY: Final[dict[tuple[str, str], tuple[str, str]]] = {
         (vault, name): (role, f"access: not {role}")
         for vault in ("junior", "senior")
         for name, role in (("pay_loss", "waterfall"), ("receive_fees", "custody"))
+    },
+    ("clearinghouse", "set_guarantee"): ("sponsorship", "access: not sponsorship"),
+    ("sponsorship", "pay_loss"): ("waterfall", "access: not waterfall"),
+    ("fund", "pay_loss"): ("waterfall", "access: not waterfall"),
+    ("fund", "release"): ("registry", "access: not registry"),
+    ("registry", "fail"): ("fund", "access: not fund"),
+    **{
+        ("vault", name): ("sponsorship", "access: not sponsorship")
+        for name in ("lock", "unlock", "pay_loss", "receive_fee")
+    },
+    **{
+        ("vault", name): ("fund", "access: not fund")
+        for name in ("commit", "uncommit", "pay_commitment")
     },
     ("liquidator", "take_for"): ("exchange", "access: not exchange"),
     ("exchange", "settle_pair"): ("exchange", "access: not self"),

@@ -7,8 +7,9 @@ from typing import Final
 from plimsoll.model import backing, redemption
 from plimsoll.model.backing import BufferTerms
 from plimsoll.model.rounding import div_down, div_up
-from plimsoll.model.state import CASH_BOUND_WAD, PPM, WAD, Vault, World
+from plimsoll.model.state import CASH_BOUND_WAD, PPM, WAD, World
 from plimsoll.model.tokens import SCALE
+from plimsoll.model.vault_state import Vault
 
 _VIRTUAL_SHARES: Final = 10**6
 

@@ -17,11 +17,12 @@ from plimsoll.model.state import (
     FeedRules,
     Market,
     Terms,
-    Vault,
     Waterfall,
     World,
 )
+from plimsoll.model.vault_state import Vault
 
+LAYERS: Final = (3, 4, 5)  # with limits
 NOW: Final = 1_900_000_000  # unix seconds of a new world, in block 1
 MARKET: Final = 1
 TOKEN: Final = 10**6  # token units of one token
@@ -34,7 +35,8 @@ ADDRESSES: Final = {
             # whose balances or messages the model knows
             *("custody", "junior", "senior", "waterfall", "clearinghouse", "exchange"),
             # whose roles decide who is let
-            *("liquidator", "timelock", "deployer"),
+            *("liquidator", "timelock", "deployer", "registry", "fund", "sponsorship"),
+            "escrow",
         ],
         1,
     )
@@ -96,7 +98,7 @@ def market_world(price_wad: int, junior_wad: int, senior_wad: int) -> World:
         custody=Custody(),
         junior=_vault("junior", junior_wad),
         senior=_vault("senior", senior_wad),
-        waterfall=Waterfall({3: 500_000, 4: 500_000}, {3: 500_000, 4: 500_000}, 10_000),
+        waterfall=Waterfall(dict.fromkeys(LAYERS, 500_000), dict.fromkeys(LAYERS, 500_000), 10_000),
         params=AUCTION,
         addresses=dict(ADDRESSES),
     )

@@ -47,6 +47,12 @@ class Health:
     priced: bool  # every open market has a price
     entry_bound_wad: int = 0  # how far `equity_im` may be off where it counts legs at their entries
     im_bound_wad: int = 0  # how far `im` may be off where it depends on open interest
+    shield_wad: int = 0  # what a broker's guarantee adds for maintenance; in none of the others
+
+    @property
+    def covered_fine(self) -> int:
+        """Equity with the guarantee: what liquidation looks at."""
+        return self.equity_fine + self.shield_wad * FINE
 
 
 @dataclass(slots=True)
@@ -76,6 +82,8 @@ def health_without(world: World, account: int, market: int) -> Health:
     """
     owner = world.accounts.get(account, _EMPTY)
     total = Health(owner.cash_fine, owner.cash_fine, 0, 0, owner.cash_fine, True)
+    if owner.guarantee is not None:
+        total.shield_wad = owner.guarantee.shield_wad(world.now)
     for where in owner.markets:
         if where != market:
             _add_leg(world, account, where, total)

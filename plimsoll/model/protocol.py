@@ -4,9 +4,11 @@
     protocol.call("settle_one", now, block, sender, maker, taker, size_wad)
 
 Calls of the insurance vaults start with `junior_` or `senior_`, those of the settlement token
-with `token_`. Arguments are as on chain, but for orders (`plimsoll.model.orders.Offer`) and feeds
-(market and place in its list, from 0). Addresses are lower case and accounts are integers (owner,
-then sub-account). A unit of claims is a wad of the ledger; a token unit is the least of the token.
+with `token_`, those of brokers as `plimsoll.model.broker_calls` says. Arguments are as on chain,
+but for orders (`plimsoll.model.orders.Offer`), consents (`plimsoll.model.consents.Consent`) and
+feeds (market and place in its list, from 0). Addresses are lower case and accounts are integers
+(owner, then sub-account). A unit of claims is a wad of the ledger; a token unit is the least of the
+token.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from typing import Any, Final
 from plimsoll.model import (
     access,
     auctions,
+    broker_calls,
     custody,
     exchange,
     feeds,
@@ -27,6 +30,7 @@ from plimsoll.model import (
     snapshot,
     takes,
     tokens,
+    vault_shares,
     vaults,
     waterfall,
 )
@@ -69,6 +73,8 @@ class Protocol:
             if kind in ("junior", "senior"):
                 vault = world.junior if kind == "junior" else world.senior
                 return _VAULT_CALLS[rest](world, vault, sender, *args)
+            if name in broker_calls.CALLS:
+                return broker_calls.CALLS[name](world, sender, *args)
             return _CALLS[name](self, sender, *args)
         except BaseException:
             snapshot.restore(world, before)
@@ -265,6 +271,10 @@ class Protocol:
         require(to != tokens.ZERO_ADDRESS, "erc20: mint to the zero address")
         self.world.tokens[to] = tokens.balance(self.world, to) + amount
 
+    def token_approve(self, _sender: str, _spender: str, _amount: int) -> bool:
+        """Let a contract pull token units: the model takes everybody to have done so."""
+        return True
+
     def token_transfer(self, sender: str, to: str, amount: int) -> bool:
         """Send token units; sent to one of our contracts they are a gift that nobody counts."""
         tokens.transfer(self.world, sender, to, amount)
@@ -287,12 +297,12 @@ _VAULT_CALLS: Final[dict[str, Callable[..., Any]]] = {
     "mint": vaults.mint,
     "withdraw": vaults.withdraw,
     "redeem": vaults.redeem,
-    "request_withdrawal": vaults.request_withdrawal,
-    "clear_lapsed": vaults.clear_lapsed,
+    "request_withdrawal": vault_shares.request_withdrawal,
+    "clear_lapsed": vault_shares.clear_lapsed,
     "forward_donation": vaults.forward_donation,
-    "transfer": vaults.transfer,
-    "transferFrom": vaults.transfer_from,
-    "approve": vaults.approve,
+    "transfer": vault_shares.transfer,
+    "transferFrom": vault_shares.transfer_from,
+    "approve": vault_shares.approve,
     "pay_loss": vaults.pay_loss,
     "receive_fees": vaults.receive_fees,
 }

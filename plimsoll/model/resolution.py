@@ -42,9 +42,11 @@ def start(world: World, account: int) -> None:
             # what has been settled is cash by now, and bears no loss
             positions.sync(world, account, market)
     health = margin.health(world, account)
-    lead = health.equity_fine - health.mm_wad * FINE
+    lead = health.covered_fine - health.mm_wad * FINE
     below = not world.decide("start: below margin", lead, retest.CLOSE_FINE)
-    require(below, "liquidation: not below margin")
+    # what a flat account owes is nobody's to win back: its broker pays at once
+    flat_debtor = not below and not world.account(account).markets and retest.owes(world, health)
+    require(below or flat_debtor, "liquidation: not below margin")
     world.auctions[account] = Auction(
         started=world.now,
         start_block=world.block,

@@ -51,17 +51,16 @@ def retest(world: World, account: int, health: Health, must_fit: bool) -> Verdic
     Refuses a loss that does not fit into the waterfall if it `must_fit`.
     """
     auction = world.auctions[account]
+    if health.shield_wad and _is_flat(world, account) and owes(world, health):
+        # nobody else would ever pay what a guarantee shields and no position can win back
+        return _finished(world, account, auction, must_fit)
     if is_cured(world, health):
         _end(world, account, auction)
         return Verdict.OVER
     # without margin it would be cured if it were not bankrupt
-    bankrupt = health.mm_wad == 0 or not world.decide(
-        "retest: equity", health.equity_fine, CLOSE_FINE
-    )
+    bankrupt = health.mm_wad == 0 or owes(world, health)
     if bankrupt and _is_flat(world, account):
-        shortfall = _finish(world, account, auction)
-        require(shortfall == 0 or not must_fit, "liquidation: loss not reserved")
-        return Verdict.OVER
+        return _finished(world, account, auction, must_fit)
 
     fits, uncovered_wad = True, 0
     if bankrupt:
@@ -90,8 +89,8 @@ def assert_not_resolving(world: World, account: int) -> None:
 
 
 def is_cured(world: World, health: Health) -> bool:
-    """E >= kappa * MM; an account without positions and without debt is."""
-    lead = health.equity_fine * PPM - world.params.kappa_ppm * health.mm_wad * FINE
+    """C >= kappa * MM, guarantee included; an account without positions and without debt is."""
+    lead = health.covered_fine * PPM - world.params.kappa_ppm * health.mm_wad * FINE
     return world.decide("retest: cured", lead, CLOSE_FINE * PPM)
 
 
@@ -116,6 +115,11 @@ def deficit_wad(health: Health) -> int:
 def reserve(world: World, account: int, amount_wad: int) -> int:
     """Set the account's reservation, split by its weights; what could be reserved."""
     return waterfall.reserve(world, account, amount_wad, world.auctions[account].weights)
+
+
+def owes(world: World, health: Health) -> bool:
+    """Whether own equity is below zero."""
+    return not world.decide("retest: equity", health.equity_fine, CLOSE_FINE)
 
 
 def _is_flat(world: World, account: int) -> bool:
@@ -155,12 +159,18 @@ def _hold_winners(world: World, weights: int, uncovered_wad: int, everywhere: bo
             prices.hold(world, field.market, field.short)
 
 
+def _finished(world: World, account: int, auction: Auction, must_fit: bool) -> Verdict:
+    shortfall = _finish(world, account, auction)
+    require(shortfall == 0 or not must_fit, "liquidation: loss not reserved")
+    return Verdict.OVER
+
+
 def _finish(world: World, account: int, auction: Auction) -> int:
     """Draw the loss of a flat account once; the shortfall that nobody could pay."""
     for market in world.account(account).markets:
         positions.sync(world, account, market)
     loss = max(0, -(margin.health(world, account).cash_fine // FINE))
-    reserve(world, account, loss)
+    waterfall.reserve(world, account, loss, auction.weights, closely=True)
     covered = waterfall.draw(world, account, loss, auction.weights)
     shortfall = registry.cover(world, account, covered)
     if shortfall != 0:

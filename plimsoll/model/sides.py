@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from plimsoll.model import backing, margin, positions, prices
+from plimsoll.model.broker_state import Guarantee
 from plimsoll.model.margin import notional_up_wad, value_down_wad
 from plimsoll.model.risk import Factors
 from plimsoll.model.rounding import div_down, div_up
@@ -195,6 +196,11 @@ def _checked_fee(
     bound = _CASH_BOUND_FINE + bound_wad * FINE
     if world.decide("trade: initial margin", lead, bound):
         return fee_wad, class_in_force
+    guarantee = world.account(side.account).guarantee
+    if guarantee is not None and _is_guaranteed(
+        world, guarantee, lead + im_wad * FINE, im_wad, mm_wad, bound
+    ):
+        return fee_wad, class_in_force
     require(reduces and not side.opening, "margin: below initial")
 
     # E1 * MM0 >= E0 * MM1, the fee capped so that it holds; without equity E1 >= E0, and no fee
@@ -209,7 +215,7 @@ def _checked_fee(
         needed_fine = div_up(max(equity_before, 0) * mm_wad, mm_before * FINE) * FINE
     else:
         if not world.account(side.account).started:
-            excluded = others.equity_fine - others.equity_im_fine
+            excluded = others.covered_fine - others.equity_im_fine
             solvent = world.decide("trade: solvent", equity_before + excluded, bound)
             require(solvent, "account: start auction first")
         fee_wad = 0
@@ -221,6 +227,23 @@ def _checked_fee(
         units = world.quotient("trade: fee", max(spare_fine, 0), unit_fine, bound)
         fee_wad = min(fee_wad, max(units, 0) * MICRO)
     return fee_wad, class_in_force
+
+
+def _is_guaranteed(
+    world: World, guarantee: Guarantee, own_fine: int, im_wad: int, mm_wad: int, bound: int
+) -> bool:
+    """Whether a guarantee lets a fill pass that leaves so much own equity, as for opening.
+
+    It does if own equity alone is above maintenance margin and the buffer: so no fill spends it.
+    """
+    opening_wad = guarantee.opening_wad(world.now)
+    if opening_wad == 0:
+        return False
+    needed = mm_wad * (PPM + guarantee.buffer_ppm) * FINE
+    if not world.decide("trade: buffer", own_fine * PPM - needed, bound * PPM):
+        return False
+    lead = own_fine + (opening_wad - im_wad) * FINE
+    return world.decide("trade: guaranteed margin", lead, bound)
 
 
 def _opening_value(after: int, entry_fine: int, mark_wad: int, factors: Factors) -> tuple[int, int]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any, Final
 
+from plimsoll.guarantees import GuaranteeTerms
+from plimsoll.model.broker_state import Brokers, BrokerVault
 from plimsoll.model.state import (
     Account,
     Custody,
@@ -20,10 +22,10 @@ from plimsoll.model.state import (
     JobLeg,
     Market,
     Position,
-    Vault,
     Waterfall,
     World,
 )
+from plimsoll.model.vault_state import Vault
 
 Values = tuple[Any, ...]
 
@@ -45,6 +47,7 @@ class _Shape:
 
 
 _VAULT_DICTS: Final = ("shares", "requests", "allowances")
+BROKERS_DICTS: Final = ("seats", "shares", "sponsored", "calls", "clients", "risks")
 WATERFALL_DICTS: Final = (
     "global_ppm",
     "market_ppm",
@@ -66,6 +69,7 @@ _WORLD_OBJECTS: Final = (
     "accounts",
     "positions",
     "job",
+    "brokers",
 )
 _COMPARERS: Final = (
     "close",
@@ -82,12 +86,15 @@ _ACCOUNT: Final = _Shape(Account)
 _POSITION: Final = _Shape(Position)
 _CUSTODY: Final = _Shape(Custody)
 _VAULT: Final = _Shape(Vault, *_VAULT_DICTS)
+_BROKER: Final = _Shape(BrokerVault, "pool", "locks")
+_BROKERS: Final = _Shape(Brokers, *BROKERS_DICTS, "vaults", "used")
 _WATERFALL: Final = _Shape(Waterfall, *WATERFALL_DICTS)
 _JOB: Final = _Shape(Job, "legs")
 _JOB_LEG: Final = _Shape(JobLeg)
 _WORLD: Final = _Shape(World, *_WORLD_DICTS, *_WORLD_LISTS, *_WORLD_OBJECTS, *_COMPARERS)
 
 _vault_dicts: Final = attrgetter(*_VAULT_DICTS)
+_brokers_dicts: Final = attrgetter(*BROKERS_DICTS)
 _waterfall_dicts: Final = attrgetter(*WATERFALL_DICTS)
 _world_dicts: Final = attrgetter(*_WORLD_DICTS)
 _world_lists: Final = attrgetter(*_WORLD_LISTS)
@@ -107,12 +114,15 @@ class Snapshot:
     vaults: tuple[tuple[Values, tuple[dict[Any, Any], ...]], ...]
     waterfall: tuple[Values, tuple[dict[Any, Any], ...]]
     job: tuple[Values, tuple[Values, ...]] | None
+    brokers: tuple[Values, tuple[dict[Any, Any], ...], set[GuaranteeTerms]]
+    broker_vaults: dict[str, tuple[Values, dict[int, int], Values, tuple[dict[Any, Any], ...]]]
 
 
 def save(world: World) -> Snapshot:
     """The world as it is now."""
     account, position = _ACCOUNT.read, _POSITION.read
     job = world.job
+    brokers = world.brokers
     return Snapshot(
         plain=_WORLD.read(world),
         dicts=tuple(map(dict, _world_dicts(world))),
@@ -138,6 +148,20 @@ def save(world: World) -> Snapshot:
             tuple(map(dict, _waterfall_dicts(world.waterfall))),
         ),
         job=(_JOB.read(job), tuple(map(_JOB_LEG.read, job.legs))) if job else None,
+        brokers=(
+            _BROKERS.read(brokers),
+            tuple(map(dict, _brokers_dicts(brokers))),
+            set(brokers.used),
+        ),
+        broker_vaults={
+            key: (
+                _BROKER.read(vault),
+                dict(vault.locks),
+                _VAULT.read(vault.pool),
+                tuple(map(dict, _vault_dicts(vault.pool))),
+            )
+            for key, vault in brokers.vaults.items()
+        },
     )
 
 
@@ -164,11 +188,26 @@ def restore(world: World, saved: Snapshot) -> None:
     plain, dicts = saved.waterfall
     _WATERFALL.write(world.waterfall, plain)
     _write_dicts(world.waterfall, WATERFALL_DICTS, dicts)
+    _restore_brokers(world.brokers, saved)
     world.job = None
     if saved.job is not None:
         plain, legs = saved.job
         world.job = Job(**dict(zip(_JOB.names, plain, strict=True)))
         world.job.legs = tuple(JobLeg(*leg) for leg in legs)
+
+
+def _restore_brokers(brokers: Brokers, saved: Snapshot) -> None:
+    plain, dicts, used = saved.brokers
+    _BROKERS.write(brokers, plain)
+    _write_dicts(brokers, BROKERS_DICTS, dicts)
+    brokers.used = set(used)
+    for key in [key for key in brokers.vaults if key not in saved.broker_vaults]:
+        del brokers.vaults[key]
+    for key, (plain, locks, pool, dicts) in saved.broker_vaults.items():
+        shares = Vault(**dict(zip(_VAULT.names, pool, strict=True)))
+        _write_dicts(shares, _VAULT_DICTS, dicts)
+        names = dict(zip(_BROKER.names, plain, strict=True))
+        brokers.vaults[key] = BrokerVault(pool=shares, locks=dict(locks), **names)
 
 
 def _write_dicts(target: object, names: tuple[str, ...], dicts: tuple[dict[Any, Any], ...]) -> None:

@@ -16,9 +16,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from plimsoll.model.backing import BufferTerms
+from plimsoll.model.broker_state import Brokers, Guarantee
 from plimsoll.model.concentration import Concentration
 from plimsoll.model.outages import NO_OUTAGE, Outage
 from plimsoll.model.risk import NO_RISK, Risk, RiskTerms
+from plimsoll.model.vault_state import Vault
 
 WAD: Final = 10**18
 RAY: Final = 10**27
@@ -29,7 +31,7 @@ MICRO: Final = 10**12  # wad per micro quote unit
 
 LEVERAGES: Final = (1, 2, 5, 10, 20)
 MAX_MARKETS: Final = 10
-DUST_COVER_WAD: Final = 10**12  # a loss the dust reserve pays instead of everybody
+DUST_COVER_WAD: Final = 10**14  # a loss the dust reserve pays instead of everybody
 
 # How far the chain may be from the model through rounding, in wei. Comparisons that fall
 # inside may go either way (see `World.decide`).
@@ -158,6 +160,7 @@ class Account:
     isolated: bool = False
     started: bool = False  # under liquidation
     locked: bool = False  # held by a frozen resolve
+    guarantee: Guarantee | None = None  # of its broker
 
 
 @dataclass(slots=True)
@@ -193,31 +196,6 @@ class Custody:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """Shares offered for redemption."""
-
-    shares: int
-    opens: int  # unix seconds
-
-
-@dataclass(slots=True)
-class Vault:
-    """One insurance vault: token units and shares."""
-
-    address: str
-    owner: str  # who may receive shares of an owner-only vault
-    owner_only: bool
-    notice_s: int
-    assets_tokens: int = 0
-    supply: int = 0
-    requested: int = 0
-    generation: int = 0
-    shares: dict[str, int] = field(default_factory=dict)
-    requests: dict[str, Request] = field(default_factory=dict)
-    allowances: dict[tuple[str, str], int] = field(default_factory=dict)  # owner, spender
-
-
-@dataclass(frozen=True, slots=True)
 class Rolling:
     """Amounts that decay linearly to nothing within a day: what ends when, and how fast."""
 
@@ -231,18 +209,23 @@ class Reservation:
     junior: int
     senior: int
     since: int
+    broker: int = 0
+    fund: int = 0
 
 
 @dataclass(slots=True)
 class Waterfall:
-    """Limits and what has been used of them. Layers are 3 (junior) and 4 (senior)."""
+    """Limits and what has been used of them. Layers are 3 (junior), 4 (senior), 5 (guaranty fund).
+
+    Layer 2, the broker of one account, has no limits.
+    """
 
     global_ppm: dict[int, int]
     market_ppm: dict[int, int]
     concession_budget_ppm: int
     own_market_ppm: dict[tuple[int, int], int] = field(default_factory=dict)
     reservations: dict[int, Reservation] = field(default_factory=dict)
-    reserved: dict[int, int] = field(default_factory=lambda: {3: 0, 4: 0})
+    reserved: dict[int, int] = field(default_factory=lambda: {2: 0, 3: 0, 4: 0, 5: 0})
     used: dict[tuple[int, int], Rolling] = field(default_factory=dict)  # layer, market (0: all)
     drawn: dict[int, Rolling] = field(default_factory=dict)
     concessions: dict[int, Rolling] = field(default_factory=dict)  # by market
@@ -339,6 +322,7 @@ class World:
     params: AuctionParams
     addresses: dict[str, str]  # of our contracts, by name in lower case ("custody", …)
     sequencer: Sequencer | None = None  # None on a chain without one
+    brokers: Brokers = field(default_factory=Brokers)
     accounts: dict[int, Account] = field(default_factory=dict)
     positions: dict[tuple[int, int], Position] = field(default_factory=dict)  # account, market
     auctions: dict[int, Auction] = field(default_factory=dict)

@@ -150,8 +150,11 @@ def margin_share_ppm(world: World, health: Health, leg: Leg) -> int:
 
 
 def restoring(world: World, health: Health, leg: Leg, cost_ppm: int) -> Wanted:
-    """Notional n with E - a * n = kappa * (MM - r * n), where a is `cost_ppm`; 10 wei more."""
-    equity = health.equity_fine // FINE
+    """Notional n with C - a * n = kappa * (MM - r * n), where a is `cost_ppm`; 10 wei more.
+
+    C is equity with a broker's guarantee; what a take costs is the account's own.
+    """
+    equity = health.covered_fine // FINE
     if equity <= 0:
         return WHOLE_LEG
     target = world.params.kappa_ppm * health.mm_wad
@@ -238,7 +241,7 @@ def _order(
         world.params.insurance_concession_ppm,
     )
     added = notional * added_ppm // PPM
-    bonus = waterfall.pay_concession(world, market, added) if added != 0 else 0
+    bonus = waterfall.pay_concession(world, account, market, added) if added != 0 else 0
     return trading.TakeOrder(
         account=account,
         taker=taker,

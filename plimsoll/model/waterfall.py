@@ -1,4 +1,7 @@
-"""The waterfall: what junior (3) and senior (4) vault reserve and pay for a loss, and its limits.
+"""The waterfall: what each layer reserves and pays for a loss, and its limits.
+
+Layers are the account's broker (2), the junior (3) and the senior vault (4), and the guaranty fund
+of all brokers (5). A broker's lock is its client's alone and knows no limits.
 
 All amounts are units (wad of claims). `weights` is the packed word of `plimsoll.loss_weights`. Used
 amounts decay to nothing in straight lines of a day to 28 hours; rounding goes up, against whoever
@@ -11,30 +14,29 @@ from functools import lru_cache
 from typing import Final
 
 from plimsoll.loss_weights import SHARES, unpack
-from plimsoll.model import custody, vaults
+from plimsoll.model import custody, guaranty_fund, rolling_limits, sponsorship, vaults
 from plimsoll.model.rounding import div_down, div_up
 from plimsoll.model.state import (
     CASH_BOUND_WAD,
     PPM,
     Reservation,
     Rolling,
-    Vault,
     World,
     require,
 )
+from plimsoll.model.vault_state import Vault
 
+BROKER: Final = 2
 JUNIOR: Final = 3
 SENIOR: Final = 4
-LAYERS: Final = (JUNIOR, SENIOR)
+FUND: Final = 5
+LAYERS: Final = (JUNIOR, SENIOR, FUND)  # with limits
 ALL_MARKETS: Final = 0
-WINDOW_S: Final = 86_400
-MARK_S: Final = 14_400  # an amount is forgotten at a multiple of four hours
 MIN_GLOBAL_PPM: Final = 100_000
 MIN_MARKET_PPM: Final = 10_000
 MAX_CONCESSION_BUDGET_PPM: Final = 50_000
 
 _AMOUNT_MAX: Final = 2**104 - 1
-_RATE_MAX: Final = 2**80 - 1
 _NONE: Final = Reservation(junior=0, senior=0, since=0)
 _UNUSED: Final = Rolling()
 
@@ -42,43 +44,59 @@ _UNUSED: Final = Rolling()
 # --- liquidator -------------------------------------------------------------------------------
 
 
-def reserve(world: World, account: int, amount: int, weights: int) -> int:
-    """Replace the account's reservation by as much of `amount` as fits; returns that."""
+def reserve(world: World, account: int, amount: int, weights: int, *, closely: bool = False) -> int:
+    """Replace the account's reservation by as much of `amount` as fits; returns that.
+
+    With `closely` a wei that may or may not fit into a layer is decided: the draw that follows
+    takes a whole token unit for it.
+    """
     state = world.waterfall
     old = state.reservations.get(account, _NONE)
-    held = (old.junior, old.senior)
-    planned = _plan(world, old, amount, weights)
-    for i, layer in enumerate(LAYERS):
-        _recount(world, layer, (held[i], 0), old.since, planned[i], weights)
-        state.reserved[layer] += planned[i] - held[i]
-    if planned == (0, 0):
+    held = _layers(old)
+    planned = _plan(world, account, old, amount, weights, closely)
+    for layer, before, after in zip((BROKER, *LAYERS), held, planned, strict=True):
+        if layer != BROKER:
+            _recount(world, layer, (before, 0), old.since, after, weights)
+        state.reserved[layer] += after - before
+    if planned == (0, 0, 0, 0):
         state.reservations.pop(account, None)
     else:
-        state.reservations[account] = Reservation(*planned, since=world.now)
-    return planned[0] + planned[1]
+        broker, junior, senior, fund = planned
+        state.reservations[account] = Reservation(junior, senior, world.now, broker, fund)
+    return sum(planned)
 
 
 def draw(world: World, account: int, amount: int, weights: int) -> int:
     """Pay `amount` out of the account's reservation and release the rest; returns units paid."""
     state = world.waterfall
     old = state.reservations.pop(account, _NONE)
+    cause = world.brokers.broker_of(account)  # the first draw ends the guarantee
     paid = 0
-    for layer, held in ((JUNIOR, old.junior), (SENIOR, old.senior)):
+    for layer, held in zip((BROKER, *LAYERS), _layers(old), strict=True):
         state.reserved[layer] -= held
-        units = _pay(world, layer, min(amount - paid, held))
+        asked = min(amount - paid, held)
+        if layer == BROKER:
+            paid += _pay_broker(world, account, asked)
+            continue
+        units = _pay(world, layer, asked, cause)
         _recount(world, layer, (held, units), old.since, 0, weights)
         paid += units
     return paid
 
 
-def pay_concession(world: World, market: int, amount: int) -> int:
-    """Pay a taker's insurance concession from junior, within the budget; returns units paid."""
+def pay_concession(world: World, account: int, market: int, amount: int) -> int:
+    """Pay a taker's insurance concession from junior, within the budget; returns units paid.
+
+    None for an account with a guarantee: what its broker has locked comes before insurance.
+    """
+    if sponsorship.guaranteed_wad(world, account):
+        return 0
     amount_tokens = custody.to_tokens_down(world, min(amount, _concession_room(world, market)))
     if amount_tokens == 0:
         return 0
     units = custody.to_units_down(world, amount_tokens)
     concessions = world.waterfall.concessions
-    concessions[market] = _with(world, concessions.get(market, _UNUSED), units)
+    concessions[market] = rolling_limits.with_more(world, concessions.get(market, _UNUSED), units)
     _send(world, world.junior, amount_tokens)
     return units
 
@@ -121,29 +139,29 @@ def concession_available(world: World, market: int) -> int:
 
 def reservation(world: World, account: int) -> tuple[int, int, int, int]:
     """What layers 2 to 5 hold for the account."""
-    held = world.waterfall.reservations.get(account, _NONE)
-    return 0, held.junior, held.senior, 0
+    return _layers(world.waterfall.reservations.get(account, _NONE))
 
 
 def preview(world: World, account: int, amount: int, weights: int) -> tuple[int, int, int, int]:
     """What layers 2 to 5 would hold after `reserve`."""
     old = world.waterfall.reservations.get(account, _NONE)
-    junior, senior = _plan(world, old, amount, weights)
-    return 0, junior, senior, 0
+    return _plan(world, account, old, amount, weights)
 
 
 def capacity(world: World, weights: int) -> tuple[int, int, int, int]:
-    """What layers 2 to 5 could give a new loss."""
-    junior, senior = (room(world, layer, 0, 0, weights) for layer in LAYERS)
-    return 0, junior, senior, 0
+    """What layers 2 to 5 could give a new loss of nobody's client."""
+    junior, senior, fund = (room(world, layer, 0, 0, weights) for layer in LAYERS)
+    return 0, junior, senior, fund
 
 
 def exits_blocked(world: World) -> bool:
-    """Whether anything is reserved. A reservation of some wei may be none on chain, or the reverse.
+    """Whether anything is reserved in layers that accounts share.
+
+    A reservation of some wei may be none on chain, or the reverse.
 
     Nothing can stand there on chain if no running auction has asked for a reservation.
     """
-    reserved = world.waterfall.reserved[JUNIOR] + world.waterfall.reserved[SENIOR]
+    reserved = sum(world.waterfall.reserved[layer] for layer in LAYERS)
     if reserved > CASH_BOUND_WAD:
         return True
     if any(auction.reserving for auction in world.auctions.values()):
@@ -153,7 +171,7 @@ def exits_blocked(world: World) -> bool:
 
 def used(world: World, layer: int, market: int) -> int:
     """What still counts against a limit; market 0 is all of them together."""
-    return _left(world, world.waterfall.used.get((layer, market), _UNUSED))
+    return rolling_limits.left(world, world.waterfall.used.get((layer, market), _UNUSED))
 
 
 def market_limit(world: World, layer: int, market: int) -> int:
@@ -165,18 +183,20 @@ def market_limit(world: World, layer: int, market: int) -> int:
 def room(world: World, layer: int, held: int, since: int, weights: int) -> int:
     """Units a layer can give once `held`, reserved at `since`, is released."""
     state = world.waterfall
-    assets = custody.to_units_down(world, _vault(world, layer).assets_tokens)
+    assets = custody.to_units_down(world, _assets_tokens(world, layer))
     free = max(assets - (state.reserved[layer] - held), 0)
     if free == 0:
         return 0
-    base = assets + _left(world, state.drawn.get(layer, _UNUSED))
-    used_by_all = used(world, layer, ALL_MARKETS) - left_of(world, held, since)
+    base = assets + rolling_limits.left(world, state.drawn.get(layer, _UNUSED))
+    used_by_all = used(world, layer, ALL_MARKETS) - rolling_limits.left_of(world, held, since)
     limit = div_down(base * state.global_ppm[layer], PPM)
     free = min(free, max(limit - used_by_all, 0))
     if weights == 0:
         free = min(free, div_down(base * state.market_ppm[layer], PPM))
     for market, share in _shares(weights):
-        used_by_one = used(world, layer, market) - left_of(world, _share_up(held, share), since)
+        used_by_one = used(world, layer, market) - rolling_limits.left_of(
+            world, _share_up(held, share), since
+        )
         limit = div_down(base * market_limit(world, layer, market), PPM)
         free = min(free, div_down(max(limit - used_by_one, 0) * SHARES, share))
     return min(free, _AMOUNT_MAX)
@@ -196,51 +216,59 @@ def _share_up(amount: int, share: int) -> int:
     return div_up(amount * share, SHARES)
 
 
-def left_of(world: World, amount: int, since: int) -> int:
-    """What has not been forgotten of an amount counted at `since`."""
-    end, rate = _line(amount, since)
-    return rate * max(0, end - world.now)
+def _layers(held: Reservation) -> tuple[int, int, int, int]:
+    return held.broker, held.junior, held.senior, held.fund
 
 
-def _line(amount: int, since: int) -> tuple[int, int]:
-    """When an amount is forgotten, and how fast, wei per second."""
-    end = div_up(since + WINDOW_S, MARK_S) * MARK_S
-    return end, div_up(amount, end - since)
+def _plan(
+    world: World,
+    account: int,
+    old: Reservation,
+    amount: int,
+    weights: int,
+    closely: bool = False,
+) -> tuple[int, int, int, int]:
+    """What the layers would hold instead of the old reservation.
+
+    What is set aside stays set aside while the layer has it, though limits shrink as old draws are
+    forgotten.
+    """
+    lock_wad = sponsorship.guaranteed_wad(world, account)
+    parts = [_part(world, amount, lock_wad, closely)]
+    rest = amount - parts[0]
+    for layer, held in zip(LAYERS, _layers(old)[1:], strict=True):
+        free = room(world, layer, held, old.since, weights)
+        if layer == FUND:
+            free = min(free, _room_for_cause(world, account, held))
+        if free < held:
+            state = world.waterfall
+            assets = custody.to_units_down(world, _assets_tokens(world, layer))
+            free = max(free, min(held, max(assets - (state.reserved[layer] - held), 0)))
+        parts.append(_part(world, rest, free, closely and layer != FUND))
+        rest -= parts[-1]
+    broker, junior, senior, fund = parts
+    return broker, junior, senior, fund
 
 
-def _left(world: World, amounts: Rolling) -> int:
-    """What has not been forgotten of all of them."""
-    return sum(rate * (end - world.now) for end, rate in amounts.rates if end > world.now)
+def _part(world: World, rest: int, cap: int, closely: bool) -> int:
+    """What a layer takes of a rest that may be some wei off: all of it, or what it has."""
+    if closely and rest and cap and abs(cap - rest) <= CASH_BOUND_WAD:
+        fits = world.decide("draw: fits a layer", cap - rest, CASH_BOUND_WAD)
+        return rest if fits else min(rest - 1, cap)
+    return min(rest, cap)
 
 
-def _with(world: World, amounts: Rolling, amount: int) -> Rolling:
-    """An amount more, counted from now on."""
-    return _shifted(world, amounts, *_line(amount, world.now))
-
-
-def _with_down(world: World, amounts: Rolling, amount: int) -> Rolling:
-    """An amount more that widens a limit: forgotten at the last mark within a day."""
-    end = div_down(world.now + WINDOW_S, MARK_S) * MARK_S
-    rate = dict(amounts.rates).get(end, 0)
-    more = min(div_down(amount, end - world.now), _RATE_MAX - rate)
-    return _shifted(world, amounts, end, more)
-
-
-def _shifted(world: World, amounts: Rolling, end: int, change: int) -> Rolling:
-    """Another rate for one end; what has been forgotten is dropped."""
-    rates = {other: rate for other, rate in amounts.rates if other > world.now}
-    rate = rates.pop(end, 0) + change
-    require(rate <= _RATE_MAX, "limit: amount too large")
-    if rate != 0:
-        rates[end] = rate
-    return Rolling(tuple(rates.items()))
-
-
-def _plan(world: World, old: Reservation, amount: int, weights: int) -> tuple[int, int]:
-    """What junior and senior would hold instead of the old reservation."""
-    junior = min(amount, room(world, JUNIOR, old.junior, old.since, weights))
-    senior = min(amount - junior, room(world, SENIOR, old.senior, old.since, weights))
-    return junior, senior
+def _room_for_cause(world: World, account: int, held: int) -> int:
+    """What the fund may still cost others for clients of the account's broker."""
+    state = world.waterfall
+    cause = world.brokers.broker_of(account)
+    reserved = sum(
+        other.fund
+        for client, other in state.reservations.items()
+        if world.brokers.broker_of(client) == cause
+    )
+    units = custody.to_units_down(world, guaranty_fund.room(world, cause))
+    return max(units - reserved + held, 0)
 
 
 def _recount(
@@ -260,28 +288,48 @@ def _recount_one(
 ) -> None:
     """The same for the used amount of one market, or of all."""
     amounts = world.waterfall.used.get(key, _UNUSED)
-    end, before = _line(held[0], since)
+    end, before = rolling_limits.line(held[0], since)
     if end > world.now:
-        amounts = _shifted(world, amounts, end, _line(held[1], since)[1] - before)
-    world.waterfall.used[key] = _with(world, amounts, added)
+        amounts = rolling_limits.shifted(
+            world, amounts, end, rolling_limits.line(held[1], since)[1] - before
+        )
+    world.waterfall.used[key] = rolling_limits.with_more(world, amounts, added)
 
 
-def _pay(world: World, layer: int, units: int) -> int:
-    """Move tokens from a layer to custody, at most what it has; returns units paid."""
+def _pay_broker(world: World, account: int, units: int) -> int:
+    """Move tokens of the account's lock to custody; returns units paid."""
     if units == 0:
         return 0
-    vault = _vault(world, layer)
     amount_tokens = custody.to_tokens_up(world, units)
     if amount_tokens == 0:
         return 0
+    sponsorship.pay_loss(world, account, amount_tokens)
+    custody.receive_draw(world, amount_tokens)
+    return units
+
+
+def _pay(world: World, layer: int, units: int, cause: str) -> int:
+    """Move tokens from a layer to custody, at most what it has; returns units paid."""
+    if units == 0:
+        return 0
+    amount_tokens = custody.to_tokens_up(world, units)
+    if amount_tokens == 0:
+        return 0
+    there = min(amount_tokens, _assets_tokens(world, layer))
+    if layer == FUND:
+        there = guaranty_fund.pay_loss(world, cause, there)
     paid = units
-    if amount_tokens > vault.assets_tokens:
-        amount_tokens = vault.assets_tokens
+    if amount_tokens > there:
+        amount_tokens = there
         paid = min(units, custody.to_units_down(world, amount_tokens))
     drawn = world.waterfall.drawn
-    drawn[layer] = _with_down(world, drawn.get(layer, _UNUSED), paid)
-    if amount_tokens != 0:
-        _send(world, vault, amount_tokens)
+    drawn[layer] = rolling_limits.with_down(world, drawn.get(layer, _UNUSED), paid)
+    if amount_tokens == 0:
+        return paid
+    if layer == FUND:
+        custody.receive_draw(world, amount_tokens)
+    else:
+        _send(world, world.junior if layer == JUNIOR else world.senior, amount_tokens)
     return paid
 
 
@@ -296,15 +344,17 @@ def _concession_room(world: World, market: int) -> int:
     state = world.waterfall
     assets = custody.to_units_down(world, world.junior.assets_tokens)
     budget = div_down(assets * state.concession_budget_ppm, PPM)
-    spent = _left(world, state.concessions.get(market, _UNUSED))
+    spent = rolling_limits.left(world, state.concessions.get(market, _UNUSED))
     return max(min(budget - spent, assets - state.reserved[JUNIOR]), 0)
 
 
-def _vault(world: World, layer: int) -> Vault:
-    """The vault behind a layer."""
-    return world.junior if layer == JUNIOR else world.senior
+def _assets_tokens(world: World, layer: int) -> int:
+    """What a layer has."""
+    if layer == FUND:
+        return guaranty_fund.total(world)
+    return (world.junior if layer == JUNIOR else world.senior).assets_tokens
 
 
 def _check_layer(layer: int) -> None:
-    """Only junior and senior have capital of their own."""
+    """Layers that many accounts share have limits."""
     require(layer in LAYERS, "waterfall: unknown layer")

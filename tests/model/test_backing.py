@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from plimsoll.model import backing, capital, prices, registry, trading, vaults
+from plimsoll.model import backing, capital, prices, registry, trading, vault_shares
 from plimsoll.model.backing import BufferTerms
 from plimsoll.model.state import FINE, WAD, Auction
 from plimsoll.model.tokens import SCALE, WORD_MAX
@@ -125,17 +125,17 @@ def test_set_buffer_terms__shares_above_one__are_refused(capped):
 
 
 def test_capital__notice__counts_at_once(world):
-    vaults.request_withdrawal(world, world.senior, OWNER, 300 * TOKEN * 10**6)
+    vault_shares.request_withdrawal(world, world.senior, OWNER, 300 * TOKEN * 10**6)
     assert capital.offered_assets(world.senior) == 300 * TOKEN
     assert capital.capital(world) == 700 * WAD
     world.now += 40 * 86_400
     assert capital.capital(world) == 700 * WAD  # lapsed, until somebody clears it
-    vaults.clear_lapsed(world, world.senior, OWNER, OWNER)
+    vault_shares.clear_lapsed(world, world.senior, OWNER, OWNER)
     assert capital.capital(world) == 1_000 * WAD
 
 
 def test_capital__fraction_of_a_unit__is_offered_as_a_whole_one(world):
-    vaults.request_withdrawal(world, world.junior, OWNER, 1)
+    vault_shares.request_withdrawal(world, world.junior, OWNER, 1)
     assert capital.capital(world) == 1_000 * WAD - SCALE
 
 

@@ -7,7 +7,20 @@ from dataclasses import fields, replace
 
 import pytest
 
+from plimsoll.guarantees import GuaranteeTerms
 from plimsoll.model import access, snapshot
+from plimsoll.model.broker_state import (
+    BrokerVault,
+    Call,
+    CallState,
+    FundTerms,
+    Guarantee,
+    Seat,
+    Share,
+    Sponsored,
+    State,
+    VaultTerms,
+)
 from plimsoll.model.protocol import Protocol
 from plimsoll.model.state import (
     FINE,
@@ -18,10 +31,10 @@ from plimsoll.model.state import (
     JobLeg,
     Position,
     Refused,
-    Request,
     Reservation,
     Rolling,
 )
+from plimsoll.model.vault_state import Request, Vault
 from plimsoll.orders import Flags, Match
 from tests.support.attacks import attacks
 from tests.support.model_venue import (
@@ -146,6 +159,9 @@ def test_call__no_public_call__is_a_mistake(protocol, name):
 # --- saving and restoring ---------------------------------------------------------------------
 
 
+TERMS_OF_NOBODY = GuaranteeTerms(ALICES, BOB, *range(8))
+
+
 def fill_up(world):
     """Put something into every container."""
     place = (True, 4, 7)
@@ -166,6 +182,14 @@ def fill_up(world):
     world.filled_wad[b"order"] = WAD
     world.cancelled_below[ALICES] = 6
     world.agents[ALICES, BOB] = None
+    pool = Vault(BOB, BOB, False, 1, 2, 3, shares={ALICE: 3})
+    world.brokers.vaults[BOB] = BrokerVault(pool, BOB, VaultTerms(1, 2, 3, 4, 5), locks={ALICES: 6})
+    world.brokers.seats[BOB] = Seat(State.ACTIVE, NOW)
+    world.brokers.shares[BOB] = Share(1, 2)
+    world.brokers.sponsored[ALICES] = Sponsored(BOB, 6, 1, 2, 3, 4, 5)
+    world.brokers.calls[ALICES] = Call(CallState.CALLED)
+    world.brokers.clients[BOB] = (ALICES,)
+    world.brokers.risks[ALICES] = 6
 
 
 def upset(world):
@@ -189,6 +213,18 @@ def upset(world):
     books.concession_budget_ppm += 1
     for name in snapshot.WATERFALL_DICTS:
         getattr(books, name).clear()
+    brokers = world.brokers
+    brokers.vaults[BOB].stake += 1
+    brokers.vaults[BOB].pool.supply += 1
+    brokers.vaults[BOB].pool.shares.clear()
+    brokers.vaults[BOB].locks.clear()
+    brokers.vaults[ALICE] = brokers.vaults[BOB]
+    for name in snapshot.BROKERS_DICTS:
+        getattr(brokers, name).clear()
+    brokers.members = (BOB,)
+    brokers.fund = FundTerms(1, 2, 3)
+    brokers.used.add(TERMS_OF_NOBODY)
+    world.accounts[ALICES].guarantee = Guarantee(1, 2, 3, 4)
     world.auctions.clear()
     world.main_lane.clear()
     world.urgent_lane.clear()
@@ -319,7 +355,7 @@ def test_owner__sets_limits_budget_and_params(protocol, world):
 @pytest.mark.parametrize(
     ("name", "args", "reason"),
     [
-        ("set_limits", (5, (500_000, 500_000)), "waterfall: unknown layer"),
+        ("set_limits", (6, (500_000, 500_000)), "waterfall: unknown layer"),
         ("set_limits", (3, (99_999, 500_000)), "waterfall: limit too low"),
         ("set_limits", (3, (500_000, 10**6 + 1)), "waterfall: limit too high"),
         ("set_market_limit", (2, BTC, 10_000), "waterfall: unknown layer"),

@@ -166,7 +166,7 @@ def test_cover__rounding_without_a_reserve__is_a_shortfall(indebted):
 
 def test_cover__more_than_rounding__leaves_the_reserve_alone(indebted):
     indebted.account(RESERVE).cash_fine = WAD * FINE
-    assert registry.cover(indebted, ANN, 100 * WAD - 2 * 10**12) == 2 * 10**12
+    assert registry.cover(indebted, ANN, 100 * WAD - 2 * 10**14) == 2 * 10**14
     assert indebted.account(RESERVE).cash_fine == WAD * FINE
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from plimsoll.model import custody, vaults, waterfall
+from plimsoll.model import custody, vault_shares, vaults, waterfall
 from tests.support.expect import refusal
 from tests.support.money_world import (
     ALICE,
@@ -52,7 +52,7 @@ def lose(world, tokens):
 
 
 def test_deposit__at_par__a_million_shares_a_unit(invested, senior):
-    assert vaults.balance(senior, ALICE) == 99 * TOKEN * PAR
+    assert vault_shares.balance(senior, ALICE) == 99 * TOKEN * PAR
     assert senior.assets_tokens == 100 * TOKEN
     assert invested.tokens[SENIOR] == 100 * TOKEN
     assert invested.tokens[ALICE] == 9_901 * TOKEN
@@ -68,7 +68,7 @@ def test_mint__after_a_loss__assets_rounded_up(invested, senior):
     lose(invested, 70 * TOKEN)
     assert vaults.mint(invested, senior, BOB, 1, BOB) == 1
     assert vaults.mint(invested, senior, BOB, 10 * PAR, CAROL) == 4
-    assert vaults.balance(senior, CAROL) == 10 * PAR
+    assert vault_shares.balance(senior, CAROL) == 10 * PAR
     assert senior.assets_tokens == 30 * TOKEN + 5
 
 
@@ -93,20 +93,20 @@ def test_deposit__owner_only__for_the_owner_by_anybody(world):
         2**256 - 1,
     )
     vaults.deposit(world, junior, BOB, TOKEN, TIMELOCK)
-    assert vaults.balance(junior, TIMELOCK) == TOKEN * PAR
+    assert vault_shares.balance(junior, TIMELOCK) == TOKEN * PAR
 
 
 # --- leaving ----------------------------------------------------------------------------------
 
 
 def test_redeem__in_the_window__pays_and_uses_the_request_up(invested, senior):
-    vaults.request_withdrawal(invested, senior, ALICE, 40 * TOKEN * PAR)
-    assert vaults.withdrawal_request(invested, senior, ALICE) == (
+    vault_shares.request_withdrawal(invested, senior, ALICE, 40 * TOKEN * PAR)
+    assert vault_shares.withdrawal_request(invested, senior, ALICE) == (
         40 * TOKEN * PAR,
         NOW + NOTICE_S,
         NOW + NOTICE_S + 2 * DAY_S,
     )
-    assert vaults.requested_assets(senior) == 40 * TOKEN
+    assert vault_shares.requested_assets(senior) == 40 * TOKEN
     invested.now += NOTICE_S
     assert vaults.max_redeem(invested, senior, ALICE) == 40 * TOKEN * PAR
     assert vaults.max_withdraw(invested, senior, ALICE) == 40 * TOKEN
@@ -114,25 +114,28 @@ def test_redeem__in_the_window__pays_and_uses_the_request_up(invested, senior):
     assert vaults.withdraw(invested, senior, ALICE, 10 * TOKEN, BOB, ALICE) == 10 * TOKEN * PAR
     assert invested.tokens[BOB] == 10_040 * TOKEN
     assert senior.requested == 0
-    assert refusal(vaults.clear_lapsed, invested, senior, BOB, ALICE) == "vault: request not lapsed"
+    assert (
+        refusal(vault_shares.clear_lapsed, invested, senior, BOB, ALICE)
+        == "vault: request not lapsed"
+    )
 
 
 def test_redeem__outside_the_window__is_refused(invested, senior):
     shares = 10 * TOKEN * PAR
     attempt = (vaults.redeem, invested, senior, ALICE, shares, ALICE, ALICE)
     assert refusal(*attempt) == "vault: not requested in time"
-    vaults.request_withdrawal(invested, senior, ALICE, shares)
+    vault_shares.request_withdrawal(invested, senior, ALICE, shares)
     invested.now = NOW + NOTICE_S - 1
     assert refusal(*attempt) == "vault: not requested in time"
     assert vaults.max_redeem(invested, senior, ALICE) == 0
     invested.now = NOW + NOTICE_S + 2 * DAY_S
     assert refusal(*attempt) == "vault: not requested in time"
-    vaults.clear_lapsed(invested, senior, BOB, ALICE)
+    vault_shares.clear_lapsed(invested, senior, BOB, ALICE)
     assert senior.requested == 0
 
 
 def test_redeem__refusals(invested, senior):
-    vaults.request_withdrawal(invested, senior, ALICE, TOKEN * PAR)
+    vault_shares.request_withdrawal(invested, senior, ALICE, TOKEN * PAR)
     invested.now += NOTICE_S
     assert refusal(vaults.redeem, invested, senior, ALICE, 0, ALICE, ALICE) == "vault: zero amount"
     assert (
@@ -146,7 +149,7 @@ def test_redeem__refusals(invested, senior):
 
 
 def test_redeem__anything_reserved__waits(invested, senior):
-    vaults.request_withdrawal(invested, senior, ALICE, TOKEN * PAR)
+    vault_shares.request_withdrawal(invested, senior, ALICE, TOKEN * PAR)
     invested.now += NOTICE_S
     waterfall.reserve(invested, account_of(BOB), 10**17, 0)
     attempt = (vaults.redeem, invested, senior, ALICE, 0, ALICE, ALICE)
@@ -155,30 +158,30 @@ def test_redeem__anything_reserved__waits(invested, senior):
 
 
 def test_redeem__for_somebody_else__takes_an_allowance(invested, senior):
-    vaults.request_withdrawal(invested, senior, ALICE, 2 * PAR)
+    vault_shares.request_withdrawal(invested, senior, ALICE, 2 * PAR)
     invested.now += NOTICE_S
     attempt = (vaults.redeem, invested, senior, BOB, PAR, BOB, ALICE)
     assert refusal(*attempt) == "erc20: insufficient allowance"
 
 
 def test_redeem__with_an_allowance__uses_it_up(invested, senior):
-    vaults.request_withdrawal(invested, senior, ALICE, 2 * PAR)
+    vault_shares.request_withdrawal(invested, senior, ALICE, 2 * PAR)
     invested.now += NOTICE_S
-    vaults.approve(invested, senior, ALICE, BOB, PAR)
+    vault_shares.approve(invested, senior, ALICE, BOB, PAR)
     assert vaults.redeem(invested, senior, BOB, PAR, BOB, ALICE) == 1
     assert senior.allowances[ALICE, BOB] == 0
-    vaults.approve(invested, senior, ALICE, BOB, 2**256 - 1)
+    vault_shares.approve(invested, senior, ALICE, BOB, 2**256 - 1)
     vaults.redeem(invested, senior, BOB, PAR, BOB, ALICE)
     assert senior.allowances[ALICE, BOB] == 2**256 - 1
 
 
 def test_request__above_balance__is_refused(invested, senior):
     assert (
-        refusal(vaults.request_withdrawal, invested, senior, ALICE, 99 * TOKEN * PAR + 1)
+        refusal(vault_shares.request_withdrawal, invested, senior, ALICE, 99 * TOKEN * PAR + 1)
         == "vault: shares above balance"
     )
-    vaults.request_withdrawal(invested, senior, ALICE, 99 * TOKEN * PAR)
-    vaults.request_withdrawal(invested, senior, ALICE, 0)
+    vault_shares.request_withdrawal(invested, senior, ALICE, 99 * TOKEN * PAR)
+    vault_shares.request_withdrawal(invested, senior, ALICE, 0)
     assert senior.requested == 0
     assert senior.requests == {}
 
@@ -187,38 +190,38 @@ def test_request__above_balance__is_refused(invested, senior):
 
 
 def test_transfer__requested_shares_stay(invested, senior):
-    vaults.request_withdrawal(invested, senior, ALICE, 90 * TOKEN * PAR)
+    vault_shares.request_withdrawal(invested, senior, ALICE, 90 * TOKEN * PAR)
     assert (
-        refusal(vaults.transfer, invested, senior, ALICE, BOB, 9 * TOKEN * PAR + 1)
+        refusal(vault_shares.transfer, invested, senior, ALICE, BOB, 9 * TOKEN * PAR + 1)
         == "vault: shares locked"
     )
-    vaults.transfer(invested, senior, ALICE, BOB, 9 * TOKEN * PAR)
-    assert vaults.balance(senior, BOB) == 9 * TOKEN * PAR
+    vault_shares.transfer(invested, senior, ALICE, BOB, 9 * TOKEN * PAR)
+    assert vault_shares.balance(senior, BOB) == 9 * TOKEN * PAR
     invested.now += NOTICE_S + 2 * DAY_S  # lapsed: free again
-    vaults.transfer(invested, senior, ALICE, BOB, 90 * TOKEN * PAR)
-    assert vaults.balance(senior, ALICE) == 0
+    vault_shares.transfer(invested, senior, ALICE, BOB, 90 * TOKEN * PAR)
+    assert vault_shares.balance(senior, ALICE) == 0
 
 
 def test_transfer__refusals(invested, senior):
     assert (
-        refusal(vaults.transfer, invested, senior, ALICE, NOBODY, 1)
+        refusal(vault_shares.transfer, invested, senior, ALICE, NOBODY, 1)
         == "erc20: transfer to the zero address"
     )
-    vaults.request_withdrawal(invested, senior, ALICE, 1)
-    assert refusal(vaults.transfer, invested, senior, ALICE, BOB, 2**256 - 1) == ""
+    vault_shares.request_withdrawal(invested, senior, ALICE, 1)
+    assert refusal(vault_shares.transfer, invested, senior, ALICE, BOB, 2**256 - 1) == ""
     assert (
-        refusal(vaults.transfer_from, invested, senior, BOB, ALICE, BOB, 1)
+        refusal(vault_shares.transfer_from, invested, senior, BOB, ALICE, BOB, 1)
         == "erc20: insufficient allowance"
     )
     assert (
-        refusal(vaults.approve, invested, senior, ALICE, NOBODY, 1)
+        refusal(vault_shares.approve, invested, senior, ALICE, NOBODY, 1)
         == "erc20: approve to the zero address"
     )
 
 
 def test_transfer__to_oneself__changes_nothing(invested, senior):
-    vaults.transfer(invested, senior, ALICE, ALICE, 5)
-    assert vaults.balance(senior, ALICE) == 99 * TOKEN * PAR
+    vault_shares.transfer(invested, senior, ALICE, ALICE, 5)
+    assert vault_shares.balance(senior, ALICE) == 99 * TOKEN * PAR
 
 
 # --- losses and income ------------------------------------------------------------------------
@@ -227,20 +230,20 @@ def test_transfer__to_oneself__changes_nothing(invested, senior):
 def test_pay_loss__lowers_the_price(invested, senior):
     lose(invested, 50 * TOKEN)
     assert invested.tokens[CUSTODY] == 50 * TOKEN
-    assert vaults.preview_redeem(senior, 99 * TOKEN * PAR) == 99 * TOKEN // 2
+    assert vault_shares.preview_redeem(senior, 99 * TOKEN * PAR) == 99 * TOKEN // 2
     assert senior.generation == 0
 
 
 def test_pay_loss__under_a_billionth_of_par__closes_the_generation(invested, senior):
-    vaults.request_withdrawal(invested, senior, ALICE, TOKEN * PAR)
+    vault_shares.request_withdrawal(invested, senior, ALICE, TOKEN * PAR)
     # 1e8 units at par: a billionth would be a tenth of a unit
     lose(invested, 100 * TOKEN - 1)
     assert senior.generation == 0
     lose(invested, 1)
     assert senior.generation == 1
     assert (senior.supply, senior.assets_tokens, senior.requested) == (0, 0, 0)
-    assert vaults.balance(senior, ALICE) == 0
-    assert vaults.withdrawal_request(invested, senior, ALICE) == (0, 0, 0)
+    assert vault_shares.balance(senior, ALICE) == 0
+    assert vault_shares.withdrawal_request(invested, senior, ALICE) == (0, 0, 0)
     assert vaults.deposit(invested, senior, BOB, TOKEN, BOB) == TOKEN * PAR
 
 
@@ -263,7 +266,7 @@ def test_receive_fees__raise_the_price(invested, senior):
     invested.tokens[CUSTODY] = 10 * TOKEN
     vaults.receive_fees(invested, senior, CUSTODY, 10 * TOKEN)
     assert senior.assets_tokens == 110 * TOKEN
-    assert vaults.preview_redeem(senior, TOKEN * PAR) == TOKEN * 11 // 10 - 1
+    assert vault_shares.preview_redeem(senior, TOKEN * PAR) == TOKEN * 11 // 10 - 1
     assert refusal(vaults.receive_fees, invested, senior, ALICE, 1) == "access: not custody"
 
 

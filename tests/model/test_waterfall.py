@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from plimsoll.loss_weights import SHARES, Weight, pack
-from plimsoll.model import custody, waterfall
+from plimsoll.model import custody, rolling_limits, waterfall
 from plimsoll.model.state import Auction, Reservation, Rolling
 from tests.support.expect import refusal
 from tests.support.money_world import (
@@ -88,7 +88,7 @@ def test_reserve__again__replaces_and_keeps_its_room(world):
     waterfall.reserve(world, MINE, 250 * WAD, ALL_BTC)
     world.now += DAY_S // 3
     assert waterfall.reserve(world, MINE, 250 * WAD, ALL_BTC) == 250 * WAD
-    assert world.waterfall.reserved == {3: 25 * WAD, 4: 225 * WAD}
+    assert world.waterfall.reserved == {2: 0, 3: 25 * WAD, 4: 225 * WAD, 5: 0}
     assert world.waterfall.reservations[MINE].since == world.now
 
 
@@ -140,7 +140,8 @@ def test_used__re_marked_every_minute__the_rest_expires_as_if_it_had_not_been(wo
 
 def test_reserve__more_than_a_lane_holds__is_refused(world):
     assert (
-        refusal(waterfall._with, world, Rolling(), 2**80 * 28 * 3_600) == "limit: amount too large"
+        refusal(rolling_limits.with_more, world, Rolling(), 2**80 * 28 * 3_600)
+        == "limit: amount too large"
     )
 
 
@@ -160,7 +161,7 @@ def test_draw__in_order__moves_tokens_and_counts_once(world):
     assert (world.junior.assets_tokens, world.senior.assets_tokens) == (75 * TOKEN, 895 * TOKEN)
     assert (world.custody.backing, world.custody.claims) == (30 * WAD, 30 * WAD)
     assert world.tokens[CUSTODY] == 30 * TOKEN
-    assert world.waterfall.reserved == {3: 0, 4: 0}
+    assert world.waterfall.reserved == dict.fromkeys((2, 3, 4, 5), 0)
     assert waterfall.used(world, 3, BTC) == counted(25 * WAD)
     assert waterfall.used(world, 4, BTC) == counted(5 * WAD)
     # 50 % of 75 + 25 drawn, 25 used: another market gets its 25
@@ -198,7 +199,7 @@ def test_draw__worthless_claims__pay_nothing(world):
     waterfall.reserve(world, MINE, WAD, ALL_BTC)
     custody.book_shortfall(world, WAD)
     assert waterfall.draw(world, MINE, WAD, ALL_BTC) == 0
-    assert world.waterfall.reserved == {3: 0, 4: 0}
+    assert world.waterfall.reserved == dict.fromkeys((2, 3, 4, 5), 0)
     assert waterfall.used(world, 3, BTC) == 0
 
 
@@ -215,16 +216,16 @@ def test_draw__below_par__tokens_at_the_rate(world):
 
 
 def test_pay_concession__within_the_budget_of_market_and_day(world):
-    assert waterfall.pay_concession(world, BTC, WAD // 2) == WAD // 2
+    assert waterfall.pay_concession(world, MINE, BTC, WAD // 2) == WAD // 2
     assert world.junior.assets_tokens == 99_500_000
     # 1 % of 99.5, less the half, which counts for some wei more: a token unit less
     assert waterfall.concession_available(world, BTC) == 494_999 * 10**12
-    assert waterfall.pay_concession(world, BTC, 5 * WAD) == 494_999 * 10**12
-    assert waterfall.pay_concession(world, ETH, WAD // 2) == WAD // 2
+    assert waterfall.pay_concession(world, MINE, BTC, 5 * WAD) == 494_999 * 10**12
+    assert waterfall.pay_concession(world, MINE, ETH, WAD // 2) == WAD // 2
 
 
 def test_pay_concession__less_than_a_token_unit__nothing(world):
-    assert waterfall.pay_concession(world, BTC, 10**11) == 0
+    assert waterfall.pay_concession(world, MINE, BTC, 10**11) == 0
     assert world.waterfall.concessions == {}
 
 
@@ -232,7 +233,7 @@ def test_pay_concession__never_into_reservations(world):
     open_limits(world)
     waterfall.reserve(world, MINE, 100 * WAD, ALL_ETH)
     assert waterfall.concession_available(world, BTC) == 0
-    assert waterfall.pay_concession(world, BTC, WAD) == 0
+    assert waterfall.pay_concession(world, MINE, BTC, WAD) == 0
 
 
 # --- owner ------------------------------------------------------------------------------------
@@ -255,7 +256,7 @@ def test_limits__of_a_layer_and_of_a_market(world):
         (waterfall.set_limits, (3, 99_999, 10**7), "waterfall: limit too low"),
         (waterfall.set_limits, (3, 10**7, 9_999), "waterfall: limit too low"),
         (waterfall.set_limits, (4, 10**6 + 1, 10**6), "waterfall: limit too high"),
-        (waterfall.set_market_limit, (5, BTC, 10**6), "waterfall: unknown layer"),
+        (waterfall.set_market_limit, (6, BTC, 10**6), "waterfall: unknown layer"),
         (waterfall.set_market_limit, (3, BTC, 9_999), "waterfall: limit too low"),
         (waterfall.set_market_limit, (3, BTC, 10**6 + 1), "waterfall: limit too high"),
         (waterfall.set_concession_budget, (50_001,), "waterfall: budget too high"),

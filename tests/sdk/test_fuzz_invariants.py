@@ -17,14 +17,17 @@ from plimsoll.model.state import WAD
 from tests.support import (
     rule_breaks_adl,
     rule_breaks_backing,
+    rule_breaks_brokers,
+    rule_breaks_guarantees,
     rule_breaks_losses,
     rule_breaks_money,
     rule_breaks_outages,
     rule_breaks_risk,
 )
+from tests.support.broker_walk import broker_walk
 from tests.support.rule_trial import Trial
 
-SEED, EPISODES, STEPS = 7, range(8), 500
+SEED, EPISODES, STEPS = 7, range(10), 500
 BREAKS = {
     **rule_breaks_money.BREAKS,
     **rule_breaks_losses.BREAKS,
@@ -32,6 +35,8 @@ BREAKS = {
     **rule_breaks_risk.BREAKS,
     **rule_breaks_outages.BREAKS,
     **rule_breaks_backing.BREAKS,
+    **rule_breaks_brokers.BREAKS,
+    **rule_breaks_guarantees.BREAKS,
 }
 
 
@@ -45,6 +50,7 @@ def trial() -> Trial:
     machine.invariants = found
     for number in EPISODES:
         episode(machine, SEED, number, STEPS)
+    broker_walk(machine)
     return found
 
 

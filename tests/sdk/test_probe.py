@@ -79,8 +79,8 @@ def test_read__accounts__as_the_views_say(venue: Venue, state: State) -> None:
         assert bool(seen.started) == venue.client.clearinghouse.read("is_started", account)
         assert seen.markets == len(venue.client.clearinghouse.read("markets_of", account))
         auction = venue.client.liquidator.read("auction", account)
-        assert list(seen[9:14]) == list(auction.values())
-        assert list(seen[14:]) == venue.client.waterfall.read("reservation", account)
+        assert list(seen[10:15]) == list(auction.values())
+        assert list(seen[15:]) == venue.client.waterfall.read("reservation", account)
         started += seen.started
     assert started == 1
     assert any(seen.junior_reserved for seen in state.accounts.values())

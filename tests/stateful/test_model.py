@@ -54,6 +54,17 @@ KEY_PATHS = (
     "cap refusals",
     "surcharges paid",
     "concentrated positions",
+    "guarantees agreed",
+    "margin calls",
+    "calls cured",
+    "calls defaulted",
+    "draws on brokers",
+    "draws on the fund",
+    "assessments",
+    "paid for others",
+    "suspensions",
+    "failures",
+    "risks measured",
 )
 
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 from plimsoll.fuzz.invariants.events import AuctionEnded, AuctionStarted, Finished, Matched, Taken
-from plimsoll.fuzz.invariants.step import SIZE, Step, health_before, leg_margin, value_bound
+from plimsoll.fuzz.invariants.step import (
+    SIZE,
+    Step,
+    guarantee_before,
+    health_before,
+    leg_margin,
+    shield_before,
+    value_bound,
+)
+from plimsoll.fuzz.probe import AccountState
 from plimsoll.model.state import FINE, PPM, WAD
 
 _TOUCHING: Final = ("touch", "remark", "start", "take", "deposit", "take_with_order")
@@ -35,8 +44,10 @@ class Open:
                 if event.account not in self.accounts:
                     return f"I-35 auction: {event.account:#x} ended without one, or twice"
                 self.accounts.remove(event.account)
-                if isinstance(event, AuctionEnded) and not _cured(step, event.equity, event.mm):
-                    return f"I-20 auction: ended with {event.equity} of {event.mm}"
+                if isinstance(event, AuctionEnded):
+                    covered = event.equity + shield_before(step, event.account)
+                    if not _cured(step, covered, event.mm):
+                        return f"I-20 auction: ended with {covered} of {event.mm}"
             elif isinstance(event, Taken):
                 problem = _take(step, event)
             if problem is not None:
@@ -57,7 +68,8 @@ class Open:
                 touched.add(event.account)
         for account in touched & self.accounts:
             now = step.seen.accounts[account]
-            if _cured(step, now.equity, now.mm):
+            owes = now.equity < 0 and not now.markets  # and is finished, whoever guarantees
+            if _cured(step, now.equity + now.shield, now.mm) and not owes:
                 return f"I-20 auction: {account:#x} is cured and still open"
         return None
 
@@ -67,8 +79,11 @@ def _cured(step: Step, equity: int, mm: int) -> bool:
 
 
 def _started(step: Step, event: AuctionStarted) -> str | None:
-    if event.equity >= event.mm:
-        return f"I-19 start: {event.equity} is not below {event.mm}"
+    covered = event.equity + shield_before(step, event.account)
+    # a flat account that owes anything is finished, whoever guarantees for it
+    debtor = event.equity < 0 and event.mm == 0
+    if covered >= event.mm and not debtor:
+        return f"I-19 start: {covered} is not below {event.mm}"
     health, bound = health_before(step, event.account), value_bound(step)
     if abs(health.equity - event.equity) > bound or abs(health.mm - event.mm) > bound:
         return f"I-19 start: announced {event.equity} of {event.mm}, it was {health}"
@@ -79,8 +94,12 @@ def _refused_start(step: Step, reason: str) -> str | None:
     if reason in _BUSY:
         return None
     account = step.seen.accounts.get(step.args[0])
-    if account is not None and account.equity < account.mm:
-        return f"I-19 start: refused ({reason!r}) with {account.equity} of {account.mm}"
+    if account is None:
+        return None
+    debtor = account.equity < 0 and not account.markets
+    if account.equity + account.shield < account.mm or debtor:
+        covered = account.equity + account.shield
+        return f"I-19 start: refused ({reason!r}) with {covered} of {account.mm}"
     return None
 
 
@@ -108,6 +127,18 @@ def _take(step: Step, event: Taken) -> str | None:
     elif event.equity < before.equity - bound:
         return f"I-18 take: {event.equity} left, it was {before}"
     taker = step.seen.accounts[event.taker]
-    if taker.equity_im < taker.im:
+    if not may_open(step, taker):
         return f"I-18 take: the taker has {taker.equity_im} of {taker.im}"
     return None
+
+
+def may_open(step: Step, account: AccountState) -> bool:
+    """Whether an account has initial margin, or with a guarantee and more than its buffer alone."""
+    if account.equity_im >= account.im:
+        return True
+    guarantee = guarantee_before(step, account.account)
+    if guarantee is None:
+        return False
+    covered = account.equity_im + guarantee.opening_wad(step.world.now)
+    needed = account.mm * (PPM + guarantee.buffer_ppm)
+    return covered >= account.im and account.equity_im * PPM >= needed

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from plimsoll import abi, artifacts
 from plimsoll.fuzz.chains import Log
+from plimsoll.fuzz.invariants import broker_events
 
 _TOP: Final = 1 << 255
 
@@ -107,6 +108,14 @@ class ReservationChanged(NamedTuple):
     account: int
     junior: int
     senior: int
+
+
+class BrokerReservationChanged(NamedTuple):
+    """What its broker and the guaranty fund hold for an account."""
+
+    account: int
+    broker: int
+    fund: int
 
 
 class Drawn(NamedTuple):
@@ -230,6 +239,7 @@ Event = (
     | Taken
     | Reserved
     | ReservationChanged
+    | BrokerReservationChanged
     | Drawn
     | Finished
     | Rematched
@@ -242,6 +252,7 @@ Event = (
     | OutageEnded
     | MarketSettled
     | PositionSettled
+    | broker_events.BrokerEvent
 )
 
 _SOURCES: Final[dict[str, tuple[Any, ...]]] = {
@@ -254,7 +265,8 @@ _SOURCES: Final[dict[str, tuple[Any, ...]]] = {
     ),
     "Exchange": (Matched,),
     "Liquidator": (AuctionStarted, AuctionEnded, Taken, Reserved, Rematched, Finished),
-    "Waterfall": (ReservationChanged, Drawn),
+    "Waterfall": (ReservationChanged, BrokerReservationChanged, Drawn),
+    **broker_events.SOURCES,
 }
 
 
@@ -268,7 +280,8 @@ class Decoder:
             for kind in kinds:
                 inputs = events[kind.__name__]["inputs"]
                 # topics come before data: the fields stand in that order
-                assert tuple(item["name"] for item in inputs) == kind._fields, kind
+                own = kind._fields[kind in broker_events.OF_A_VAULT :]
+                assert tuple(item["name"] for item in inputs) == own, kind
                 indexed = [item["indexed"] for item in inputs]
                 assert indexed == sorted(indexed, reverse=True), kind
                 types = [item["type"] for item in inputs]
@@ -278,12 +291,14 @@ class Decoder:
     def read(self, logs: Sequence[Log]) -> list[Event]:
         """The events that the rules read, in order."""
         found: list[Event] = []
-        for _, topics, data in logs:
+        for address, topics, data in logs:
             kind, signed = self._kinds.get(topics[0], (None, ())) if topics else (None, ())
             if kind is None:
                 continue
             words = [int.from_bytes(topic, "big") for topic in topics[1:]]
             words += [int.from_bytes(data[i : i + 32], "big") for i in range(0, len(data), 32)]
+            if kind in broker_events.OF_A_VAULT:
+                words.insert(0, int(address, 16))
             for index in signed:
                 words[index] = (words[index] ^ _TOP) - _TOP
             found.append(kind._make(words))

@@ -9,8 +9,10 @@ from typing import Any
 from plimsoll.fuzz.chains import Log
 from plimsoll.fuzz.invariants import auctions, losses, margins, money
 from plimsoll.fuzz.invariants.backing import Backing
+from plimsoll.fuzz.invariants.brokers import Brokers
 from plimsoll.fuzz.invariants.deleveraging import Resolve
 from plimsoll.fuzz.invariants.events import Decoder
+from plimsoll.fuzz.invariants.guarantees import Guarantees
 from plimsoll.fuzz.invariants.holds import Holds
 from plimsoll.fuzz.invariants.outages import Outages
 from plimsoll.fuzz.invariants.step import Step
@@ -20,7 +22,7 @@ from plimsoll.model.state import World
 
 
 class Judge:
-    """Remembers what runs over several transactions: auctions, resolves, holds, outages, caps."""
+    """Remembers what runs over several transactions: auctions, resolves, holds and so on."""
 
     def __init__(self, reserve: int) -> None:
         """`reserve` is the protocol's own account."""
@@ -35,6 +37,8 @@ class Judge:
         self._holds = Holds()
         self._outages = Outages()
         self._backing = Backing()
+        self._brokers = Brokers()
+        self._guarantees = Guarantees()
 
     def problem(
         self,
@@ -64,6 +68,8 @@ class Judge:
                 or self._outages.judge(step)
                 or self._backing.judge(step)
                 or margins.judge(step)
+                or self._brokers.judge(step)
+                or self._guarantees.judge(step)
             )
         return (
             self._resolve.judge(step)
@@ -74,4 +80,6 @@ class Judge:
             or self._outages.judge(step)
             or self._backing.judge(step)
             or margins.judge(step)
+            or self._brokers.judge(step)
+            or self._guarantees.judge(step)
         )

@@ -7,6 +7,7 @@ from typing import Final
 from plimsoll.fuzz.invariants.deleveraging import shares_of
 from plimsoll.fuzz.invariants.events import (
     AdlFrozen,
+    BrokerReservationChanged,
     BucketRematched,
     Drawn,
     Finished,
@@ -16,10 +17,17 @@ from plimsoll.fuzz.invariants.events import (
     ShortfallBooked,
     Taken,
 )
-from plimsoll.fuzz.invariants.step import CASH_FINE, Step
-from plimsoll.model.state import CASH_BOUND_WAD, PPM, RAY, Rolling, World
+from plimsoll.fuzz.invariants.step import CASH_FINE, Step, record_before
+from plimsoll.model.snapshot import WATERFALL_DICTS
+from plimsoll.model.state import CASH_BOUND_WAD, PPM, RAY, Reservation, Rolling, World
 
-JUNIOR, SENIOR = 3, 4
+_Split = dict[tuple[int, type], ReservationChanged | BrokerReservationChanged]
+
+_KINDS: Final = (ReservationChanged, BrokerReservationChanged)
+
+LAYERS = BROKER, JUNIOR, SENIOR, FUND = 2, 3, 4, 5
+_NONE: Final = Reservation(junior=0, senior=0, since=0)
+_RESERVATIONS: Final = WATERFALL_DICTS.index("reservations")
 _UNIT_WAD: Final = 10**12  # one token unit
 _SHARES: Final = 50_000
 _CASH: Final = CASH_BOUND_WAD
@@ -30,7 +38,7 @@ def judge(step: Step, weights: dict[int, int]) -> str | None:
     draws: dict[int, list[Drawn]] = {}
     finished: list[Finished] = []
     asked: dict[int, Reserved] = {}
-    split = None
+    split: _Split = {}
     for event in step.events:
         problem = None
         if isinstance(event, Drawn):
@@ -39,11 +47,11 @@ def judge(step: Step, weights: dict[int, int]) -> str | None:
         elif isinstance(event, Finished):
             finished.append(event)
             problem = _finish(step, event, draws.pop(event.account, []))
-        elif isinstance(event, ReservationChanged):
-            split = event
+        elif isinstance(event, ReservationChanged | BrokerReservationChanged):
+            split[event.account, type(event)] = event
         elif isinstance(event, Reserved):
             asked[event.account] = event
-            problem = _reservation(event, split)
+            problem = _reservation(step, event, split)
         if problem is not None:
             return problem
     if draws:
@@ -55,7 +63,9 @@ def judge(step: Step, weights: dict[int, int]) -> str | None:
 
 def _draw(step: Step, event: Drawn) -> str | None:
     unit = _token_unit(step)
-    if event.capacity_before - event.capacity_after > event.units + 2 * unit:
+    taken = event.capacity_before - event.capacity_after
+    # what is left of a broker's lock is free again
+    if taken > event.units + 2 * unit and event.layer != BROKER:
         return f"I-37 draw: {event} takes more than it pays"
     if event.units > event.capacity_before + unit:
         return f"I-37 draw: {event} pays more than there is"
@@ -79,13 +89,20 @@ def _finish(step: Step, event: Finished, draws: list[Drawn]) -> str | None:
     return None
 
 
-def _reservation(event: Reserved, split: ReservationChanged | None) -> str | None:
+def _reservation(step: Step, event: Reserved, split: _Split) -> str | None:
     if event.reserved > event.deficit:
         return f"I-24 reservation: {event.reserved} for {event.deficit}"
-    if split is None or split.account != event.account:
-        return None
-    if split.junior + split.senior != event.reserved:
-        return f"I-24 reservation: {split} is not {event.reserved}"
+    # what has not changed is not logged
+    held = step.before.waterfall[1][_RESERVATIONS].get(event.account, _NONE)
+    parts = [held.junior + held.senior, held.broker + held.fund]
+    for place, kind in enumerate(_KINDS):
+        changed = split.get((event.account, kind))
+        if changed is not None:
+            parts[place] = sum(changed[1:])
+    # what is logged is exact, what was held before is the model's
+    close = 0 if all((event.account, kind) in split for kind in _KINDS) else _CASH
+    if abs(sum(parts) - event.reserved) > close:
+        return f"I-24 reservation: {parts} are not {event.reserved}"
     return None
 
 
@@ -114,7 +131,7 @@ def _layers(
     if len(asked) != 1:
         return None
     ((account, event),) = asked.items()
-    given = {JUNIOR: 0, SENIOR: 0}
+    given = dict.fromkeys(LAYERS, 0)
     if finished:
         missing = finished[0].shortfall
         for draw in step.events:
@@ -124,21 +141,38 @@ def _layers(
         missing = event.deficit - event.reserved
         held = step.world.waterfall.reservations.get(account)
         if held is not None:
-            given = {JUNIOR: held.junior, SENIOR: held.senior}
+            parts = (held.broker, held.junior, held.senior, held.fund)
+            given = dict(zip(LAYERS, parts, strict=True))
     shares = shares_of(weights.get(account, 0))
     slack = (
         4 * _token_unit(step) * (1 + _SHARES // min(shares.values(), default=_SHARES)) + 2 * _CASH
     )
-    left = missing + given[JUNIOR] + given[SENIOR]
-    for layer in (JUNIOR, SENIOR):
+    left = missing + sum(given.values())
+    record = record_before(step, account)
+    locked = record.lock * _UNIT_WAD if record is not None else 0
+    if abs(given[BROKER] - min(left, locked)) > _CASH:
+        return f"I-25 order: the broker gave {given[BROKER]} of {left}, {locked} are locked"
+    left -= given[BROKER]
+    for layer in LAYERS[1:]:
         rooms = _rooms(step, layer, shares, given[layer])
         left -= given[layer]
-        if given[layer] > _CASH and min(rooms[1:]) < -slack:
+        if layer == FUND and record is not None:
+            rooms.insert(0, _room_of_cause(step, record.broker))
+        # what was set aside stays set aside, though limits shrink as old draws are forgotten
+        more = given[layer] - held_before(step, account, layer)
+        if more > _CASH and min(rooms[1:]) < -slack:
             return f"I-10 limit: layer {layer} gave {given[layer]}, {-min(rooms[1:])} above it"
         if left > _CASH and min(rooms) > slack:
             number = "I-23 shortfall" if finished and missing else "I-25 order"
             return f"{number}: layer {layer} could give {min(rooms)} more of {left}"
     return None
+
+
+def held_before(step: Step, account: int, layer: int) -> int:
+    """What a layer had set aside for an account when the call came."""
+    held = step.before.waterfall[1][_RESERVATIONS].get(account, _NONE)
+    parts = (held.broker, held.junior, held.senior, held.fund)
+    return int(parts[LAYERS.index(layer)])
 
 
 def _rooms(step: Step, layer: int, shares: dict[int, int], given: int) -> list[int]:
@@ -148,8 +182,10 @@ def _rooms(step: Step, layer: int, shares: dict[int, int], given: int) -> list[i
     """
     world = step.world
     state = world.waterfall
-    vault = world.junior if layer == JUNIOR else world.senior
-    assets = vault.assets_tokens * _UNIT_WAD * RAY // _rate(step)
+    tokens = step.seen.brokers.fund
+    if layer != FUND:
+        tokens = (world.junior if layer == JUNIOR else world.senior).assets_tokens
+    assets = tokens * _UNIT_WAD * RAY // _rate(step)
     base = assets + _left(world, state.drawn.get(layer))
     used = {market: _left(world, state.used.get((layer, market))) for market in (0, *shares)}
     rooms = [assets - state.reserved[layer], base * state.global_ppm[layer] // PPM - used[0]]
@@ -159,6 +195,21 @@ def _rooms(step: Step, layer: int, shares: dict[int, int], given: int) -> list[i
     if not shares:
         rooms.append(base * state.market_ppm[layer] // PPM - given)
     return rooms
+
+
+def _room_of_cause(step: Step, cause: str) -> int:
+    """What clients of one broker may still cost the fund: its own part, some of the others'."""
+    brokers = step.world.brokers
+    own = brokers.share(cause)
+    mine = own.total if cause in brokers.members else 0
+    others = step.seen.brokers.fund - mine
+    tokens = mine + max((others + own.cost) * brokers.fund.cause_ppm // PPM - own.cost, 0)
+    reserved = sum(
+        held.fund
+        for account, held in step.world.waterfall.reservations.items()
+        if brokers.broker_of(account) == cause
+    )
+    return tokens * _UNIT_WAD * RAY // _rate(step) - reserved
 
 
 def _left(world: World, amounts: Rolling | None) -> int:

@@ -11,9 +11,11 @@ from typing import Any, Final, NamedTuple
 
 from plimsoll.fuzz.invariants.events import Event
 from plimsoll.fuzz.probe import State
-from plimsoll.model.snapshot import Snapshot
+from plimsoll.model.broker_state import Guarantee, Sponsored
+from plimsoll.model.snapshot import BROKERS_DICTS, Snapshot
 from plimsoll.model.state import CASH_BOUND_WAD, FINE, RAY, SIZE_BOUND_WAD, WAD, Market, World
 
+_SPONSORED: Final = BROKERS_DICTS.index("sponsored")
 CASH_FINE: Final = CASH_BOUND_WAD * FINE
 SIZE_FINE: Final = SIZE_BOUND_WAD * FINE
 
@@ -25,7 +27,7 @@ TIME: Final = _MARKET_FIELDS.index("time")
 """Places in the tuple of a market."""
 
 # places of the attributes in the tuples of a snapshot
-CASH, OPEN_IN, _, STARTED = range(4)  # of an account
+CASH, OPEN_IN, _, STARTED, _, GUARANTEE = range(6)  # of an account
 SIZE, ENTRY, _, CLASS, TICK, LONG, _ = range(7)  # of a position
 
 
@@ -72,6 +74,25 @@ def health_before(step: Step, account: int) -> Health:
         equity += size * step.world.markets[market].mark_wad // (WAD * FINE)
         mm += leg_margin(step, market, size)
     return Health(equity + cash // FINE, mm)
+
+
+def shield_before(step: Step, account: int) -> int:
+    """What a broker's guarantee added (wad) for maintenance when the call came."""
+    guarantee = guarantee_before(step, account)
+    return 0 if guarantee is None else guarantee.shield_wad(step.world.now)
+
+
+def guarantee_before(step: Step, account: int) -> Guarantee | None:
+    """What the ledger knew of an account's guarantee when the call came."""
+    owner = step.before.accounts.get(account)
+    guarantee: Guarantee | None = owner[GUARANTEE] if owner is not None else None
+    return guarantee
+
+
+def record_before(step: Step, account: int) -> Sponsored | None:
+    """Who guaranteed for an account when the call came."""
+    record: Sponsored | None = step.before.brokers[1][_SPONSORED].get(account)
+    return record
 
 
 def equity_at_seen(step: Step, account: int) -> int:

@@ -75,6 +75,17 @@ class Desk:
         health = margin.health(self.m.world, self.m.account(who, sub))
         return max(0, health.equity_im_fine // FINE - health.im_wad)
 
+    def guaranteed(self, who: int, sub: int = 0) -> int:
+        """What a broker's guarantee adds for opening, wad; nothing a buffer does not carry."""
+        account = self.m.account(who, sub)
+        state = self.m.world.accounts.get(account)
+        if state is None or state.guarantee is None:
+            return 0
+        health = margin.health(self.m.world, account)
+        own = health.equity_im_fine // FINE
+        above = own * PPM // (PPM + state.guarantee.buffer_ppm) - health.mm_wad
+        return min(state.guarantee.opening_wad(self.m.world.now), max(above, 0))
+
     def mark(self, market: int) -> int:
         """Last good mark, wad."""
         return self.m.world.markets[market].mark_wad
@@ -100,7 +111,7 @@ class Desk:
             if state is None or state.started or not state.markets:
                 continue
             health = margin.health(self.m.world, account)
-            if health.equity_fine < health.mm_wad * FINE:
+            if health.covered_fine < health.mm_wad * FINE:
                 found.append((who, sub))
         return found
 
@@ -192,7 +203,8 @@ class Desk:
                 return 0
         leverage = self.rng.choice((2, 5, 9, 15, 18, 19, 25))
         stress = PPM + self.m.world.markets[market].risk.s_im_ppm
-        room = self.free(who, sub) * leverage * self.rng.randint(5, 100) * PPM // (100 * stress)
+        own = self.free(who, sub) + self.guaranteed(who, sub)
+        room = own * leverage * self.rng.randint(5, 100) * PPM // (100 * stress)
         if self.m.world.markets[market].cap_quote and self.rng.random() < _MOST:
             left = self.cap_size(market) - self.interest(market)
             room = min(room, max(left, 0) * self.mark(market) // WAD)
@@ -200,10 +212,14 @@ class Desk:
 
     def to_depth(self, place: Place, market: int, depth_ppm: int) -> Action:
         """The price at which an account's equity is that part of its position."""
+        notional = abs(self.size(*place, market)) * self.mark(market) // WAD
+        return self.to_equity(place, market, notional * depth_ppm // PPM)
+
+    def to_equity(self, place: Place, market: int, target: int) -> Action:
+        """The price at which an account's equity is about `target` (wad)."""
         size, mark = self.size(*place, market), self.mark(market)
         if not size:
             return self.gap(market, self.rng.randint(-80_000, 80_000))
         equity = margin.health(self.m.world, self.m.account(*place)).equity_fine // FINE
-        target = abs(size) * mark // WAD * depth_ppm // PPM
         price = mark + (target - equity) * WAD // size
         return self.prices(market, max(mark * 60 // 100, min(mark * 140 // 100, price)))

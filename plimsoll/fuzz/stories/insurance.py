@@ -6,7 +6,8 @@ from plimsoll.fuzz.actions import action
 from plimsoll.fuzz.stage import BYSTANDER, INSURER, KEEPER, OWNER
 from plimsoll.fuzz.stories import losses, trades
 from plimsoll.fuzz.stories.desk import DAY_S, FIRST_LIQUIDATOR, Desk, Story
-from plimsoll.model.state import WAD, Vault
+from plimsoll.model.state import WAD
+from plimsoll.model.vault_state import Vault
 
 _JUNIOR_LOW, _SENIOR_LOW = 6_000 * 10**6, 20_000 * 10**6  # token units
 
