@@ -16,7 +16,8 @@ from plimsoll.errors import ConfigError
 from plimsoll.scenario import LEVERAGE_CLASSES, MarketTerms, Scenario
 from plimsoll.units import PPM, WAD, div_down, div_up, wad_mul_up
 
-Role = Literal["winner", "holder", "late long"]
+Role = Literal["winner", "holder", "late long", "client", "twin"]
+"""Twin: what a client would be without its broker."""
 
 _T = TypeVar("_T")
 
@@ -85,10 +86,12 @@ def build_population(scenario: Scenario) -> Population:
         )
         for index, short in enumerate(shorts)
     ]
-    handovers, late = _late_longs(scenario, openings)
+    held = _held(openings)
+    handovers, late = _late_longs(scenario, held)
+    purchases, clients = _clients(scenario, held)
     holders = _holders(scenario, holder_names, openings)
-    trades = sorted([*openings, *handovers], key=lambda trade: trade.step)
-    return Population(accounts=(*winners, *holders, *late), trades=tuple(trades))
+    trades = sorted([*openings, *handovers, *purchases], key=lambda trade: trade.step)
+    return Population(accounts=(*winners, *holders, *late, *clients), trades=tuple(trades))
 
 
 def _winners(scenario: Scenario, shuffler: random.Random) -> tuple[list[_Short], list[AccountPlan]]:
@@ -165,15 +168,50 @@ def _chosen_class(shuffler: random.Random, terms: MarketTerms, leverage: int) ->
     return min(terms.max_class, least + shuffler.randrange(3))
 
 
-def _late_longs(
-    scenario: Scenario, openings: Sequence[TradePlan]
-) -> tuple[list[TradePlan], list[AccountPlan]]:
-    """The leveraged longs, and their purchases from the holders just before the fall."""
-    last_open = max(i for i, step in enumerate(scenario.path) if step.phase == "open")
+def _held(openings: Sequence[TradePlan]) -> dict[tuple[str, int], int]:
+    """What each holder has bought, by market."""
     held: dict[tuple[str, int], int] = {}
     for trade in openings:
         key = (trade.maker, trade.market)
         held[key] = held.get(key, 0) - trade.size
+    return held
+
+
+def _last_opening(scenario: Scenario) -> int:
+    return max(i for i, step in enumerate(scenario.path) if step.phase == "open")
+
+
+def _clients(
+    scenario: Scenario, held: dict[tuple[str, int], int]
+) -> tuple[list[TradePlan], list[AccountPlan]]:
+    """Clients of brokers and their twins: alike in all but the guarantee."""
+    step = _last_opening(scenario)
+    trades: list[TradePlan] = []
+    plans: list[AccountPlan] = []
+    for client in scenario.brokers.clients if scenario.brokers is not None else ():
+        terms = scenario.market(client.market)
+        price = scenario.path[step].prices[terms.id - 1]
+        wanted = terms.round_size(div_down(client.notional * WAD, price))
+        roles: tuple[tuple[str, Role], ...] = ((client.name, "client"), (client.alone, "twin"))
+        for name, role in roles:
+            for holder, size in _from_largest(held, terms.id, wanted):
+                trades.append(TradePlan(step, terms.id, holder, name, size, price))
+            plans.append(
+                AccountPlan(
+                    name=name,
+                    role=role,
+                    deposit=client.deposit,
+                    classes={terms.id: client.leverage_class},
+                )
+            )
+    return trades, plans
+
+
+def _late_longs(
+    scenario: Scenario, held: dict[tuple[str, int], int]
+) -> tuple[list[TradePlan], list[AccountPlan]]:
+    """The leveraged longs, and their purchases from the holders just before the fall."""
+    last_open = _last_opening(scenario)
     totals = {
         terms.id: sum(size for (_, market), size in held.items() if market == terms.id)
         for terms in scenario.markets
@@ -212,8 +250,8 @@ def _from_largest(
         part = min(wanted, held[key])
         if part == 0:
             raise ConfigError(
-                f"the late longs want more of market {market} than the holders have",
-                next_step="lower their shares in the scenario file; they may sum to 1 at most",
+                f"late longs and clients want more of market {market} than the holders have",
+                next_step="lower their shares and notionals in the scenario file",
             )
         held[key] -= part
         wanted -= part

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from plimsoll.broker_plans import BrokerLayer, read_brokers
+from plimsoll.broker_plans import problems as broker_problems
 from plimsoll.errors import ConfigError
 from plimsoll.outages import Outage, WindDown, problems, read_outages, read_wind_down, unix
 from plimsoll.risk_terms import (
@@ -218,6 +220,7 @@ class Scenario:
     auction: AuctionTerms
     outages: tuple[Outage, ...] = ()
     wind_down: WindDown | None = None
+    brokers: BrokerLayer | None = None
 
     def market(self, name: str) -> MarketTerms:
         """The market of this name."""
@@ -319,6 +322,7 @@ def _scenario(data: Mapping[str, Any]) -> Scenario:
         ),
         outages=read_outages(data.get("outages", ())),
         wind_down=read_wind_down(data.get("wind_down")),
+        brokers=read_brokers(data.get("brokers"), LEVERAGE_CLASSES),
     )
 
 
@@ -404,5 +408,16 @@ def _check(scenario: Scenario, path: Path) -> None:
             next(step.time for step in scenario.path if step.phase == "fall"),
             scenario.path[-1].time,
         )
+        found += broker_problems(
+            scenario.brokers,
+            [market.name for market in scenario.markets],
+            (max(_last_second(scenario)) - scenario.path[0].time) // 86_400,
+        )
     if found:
         raise ConfigError(f"{path}: {found[0]}", next_step="correct the file")
+
+
+def _last_second(scenario: Scenario) -> Iterator[int]:
+    yield scenario.path[-1].time
+    if scenario.wind_down is not None:
+        yield scenario.wind_down.time

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from plimsoll.demo.broker_room import BrokerRoom
 from plimsoll.demo.opening import MAX_FEE_PPM, ORDER_LIFE_S
 from plimsoll.demo.people import Person
 from plimsoll.demo.queue import Bucket, read_queue
@@ -26,6 +27,7 @@ SLICES: Final = 8  # a liquidator takes at most this part of its appetite at onc
 
 Progress = Callable[[str], None]
 
+_TRADERS: Final = ("late long", "client", "twin", "holder", "winner", "liquidator")
 _NOTHING_TO_RESOLVE: Final = "liquidation: nothing to resolve"
 
 
@@ -65,8 +67,15 @@ class Resolve:
 class Keeper:
     """Runs the venue's open jobs from one price to the next."""
 
-    def __init__(self, stage: Stage, liquidators: list[Liquidator], progress: Progress) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        liquidators: list[Liquidator],
+        progress: Progress,
+        brokers: BrokerRoom | None = None,
+    ) -> None:
         self.stage = stage
+        self.brokers = brokers
         self.liquidators = liquidators
         self.refusals: list[Refusal] = []
         self.resolves: list[Resolve] = []
@@ -79,27 +88,40 @@ class Keeper:
 
         Without `watch` only until nothing is left to do; with it markets are poked all the time.
         """
+        self._answer_calls()
         self.start_all()
         self.samples.append(take_snapshot(self.stage))
-        while (watch or self.stage.started) and self.stage.clock.now + TICK_S < time:
-            self.stage.advance(TICK_S)
+        while (pause := self._pause(watch)) and self.stage.clock.now + pause < time:
+            self.stage.advance(pause)
+            self._answer_calls()
             self.start_all()
             self.remark_all()
             self.take_all()
             self.resolve_all()
             self.samples.append(take_snapshot(self.stage))
 
+    def _pause(self, watch: bool) -> int:
+        """Seconds until there is something to do again; 0: there is nothing."""
+        if watch or self.stage.started:
+            return TICK_S
+        moment = self.brokers.next_moment() if self.brokers is not None else None
+        return max(TICK_S, moment - self.stage.clock.now) if moment is not None else 0
+
+    def _answer_calls(self) -> None:
+        if self.brokers is not None:
+            self.brokers.work()
+
     def start_all(self) -> None:
         """Open the auction of everybody below maintenance margin."""
         stage = self.stage
         waiting = [
             person
-            for person in stage.people.with_role("late long", "holder", "winner", "liquidator")
+            for person in stage.people.with_role(*_TRADERS)
             if person.name not in stage.started
         ]
         healths = stage.client.healths([person.account for person in waiting])
         for person, health in zip(waiting, healths, strict=True):
-            if health["equity"] < health["mm"]:
+            if health["equity"] + health["shield"] < health["mm"]:
                 self._progress(f"auction of {person.name}")
                 stage.send(stage.client.liquidator, "start", person.account)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from plimsoll.chain import Rpc
 from plimsoll.contract import NodeSigner
+from plimsoll.demo.broker_room import BrokerRoom
 from plimsoll.demo.feed_breaks import Blackout, FeedBreaks
 from plimsoll.demo.keeper import Keeper, Liquidator
 from plimsoll.demo.opening import GAS_MONEY_WEI, fund, trade
@@ -15,11 +16,13 @@ from plimsoll.demo.people import People
 from plimsoll.demo.snapshots import Snapshot, take_snapshot
 from plimsoll.demo.stage import Clock, Stage
 from plimsoll.demo.winding_down import WoundDown, wind_down
-from plimsoll.deployment import Listing, Plan, Sender, deploy
+from plimsoll.deployment import TEST_TOKEN, Listing, Plan, Sender, deploy
 from plimsoll.errors import ChainError
-from plimsoll.population import Population, build_population
+from plimsoll.population import Population, TradePlan, build_population
+from plimsoll.preview import Fill, FillFlags
 from plimsoll.scenario import Scenario
 from plimsoll.shocks import VenueView, grid, venue_view
+from plimsoll.units import wad_to_tokens_up
 from plimsoll.verification import Link, broken_links, verify
 
 Progress = Callable[[str], None]
@@ -40,6 +43,8 @@ class Performance:
     population: Population
     links: tuple[Link, ...]
     keeper: Keeper
+    brokers: BrokerRoom | None
+    refused: Mapping[str, str]  # twins who could not open their position alone, and why
     at_steps: tuple[Snapshot, ...]  # right after each step's prices, before anybody acts
     opened: Snapshot  # when everybody has traded, before the fall
     stress: VenueView  # what price shocks would have done then
@@ -64,6 +69,7 @@ def perform(rpc: Rpc, scenario: Scenario, progress: Progress) -> Performance:
             ),
             proposer=rpc.accounts()[0],
             auction=scenario.auction,
+            fund=_fund(scenario),
         )
         deployment = deploy(rpc, Sender(rpc, NodeSigner(rpc.accounts()[0]), progress), plan)
         links = verify(rpc, deployment, plan)
@@ -83,7 +89,13 @@ def perform(rpc: Rpc, scenario: Scenario, progress: Progress) -> Performance:
         for liquidator in liquidators:
             rpc.set_balance(liquidator.person.address, GAS_MONEY_WEI)
         fund(stage, population, progress)
-        keeper = Keeper(stage, liquidators, progress)
+        brokers = None
+        if scenario.brokers is not None:
+            buyer = liquidators[0].person if liquidators else None
+            brokers = BrokerRoom(stage, scenario.brokers, buyer, progress)
+            brokers.open()
+        keeper = Keeper(stage, liquidators, progress, brokers)
+        refused: dict[str, str] = {}
         at_steps: list[Snapshot] = []
         opened: Snapshot | None = None
         stress: VenueView | None = None
@@ -102,11 +114,13 @@ def perform(rpc: Rpc, scenario: Scenario, progress: Progress) -> Performance:
             at_steps.append(take_snapshot(stage))
             if step.phase == "open":
                 stage.advance(PATIENCE_S)
-            trade(stage, [t for t in population.trades if t.step == number], progress)
+            trade(stage, _possible(stage, population, number, refused), progress)
             if step.phase == "open":
                 opened = take_snapshot(stage)
             else:
                 feeds.work_until(end_of_step(scenario, number), watch=step.phase == "fall")
+            if step.phase == "after" and brokers is not None:
+                brokers.settle_down()
         if calm is None:
             calm, fallen = quiet(stage), tuple(keeper.samples)
         ended = None
@@ -120,6 +134,8 @@ def perform(rpc: Rpc, scenario: Scenario, progress: Progress) -> Performance:
             population=population,
             links=tuple(links),
             keeper=keeper,
+            brokers=brokers,
+            refused=refused,
             at_steps=tuple(at_steps),
             opened=opened,
             stress=stress,
@@ -129,6 +145,40 @@ def perform(rpc: Rpc, scenario: Scenario, progress: Progress) -> Performance:
             wound_down=ended,
             final=take_snapshot(stage),
         )
+
+
+def _fund(scenario: Scenario) -> tuple[int, int, int] | None:
+    """Parameters of the guaranty fund; without brokers those it starts with."""
+    if scenario.brokers is None:
+        return None
+    terms = scenario.brokers.fund
+    least = wad_to_tokens_up(terms.min_contribution, TEST_TOKEN[2])
+    return least, terms.contribution_ppm, terms.cause_ppm
+
+
+def _possible(
+    stage: Stage, population: Population, step: int, refused: dict[str, str]
+) -> list[TradePlan]:
+    """The trades of a step without those that a twin cannot do alone, as a preview says."""
+    roles = {plan.name: plan.role for plan in population.accounts}
+    found = []
+    for trade_plan in (t for t in population.trades if t.step == step):
+        name = trade_plan.taker
+        if roles[name] == "twin" and name not in refused:
+            fill = Fill(
+                maker=stage.people[trade_plan.maker].account,
+                taker=stage.people[name].account,
+                market=trade_plan.market,
+                size=trade_plan.size,
+                price=trade_plan.price,
+                flags=FillFlags.MAKER_FEE,
+            )
+            preview = stage.client.preview(fill)
+            if not preview.success:
+                refused[name] = preview.reason
+        if name not in refused:
+            found.append(trade_plan)
+    return found
 
 
 def quiet(stage: Stage) -> Snapshot:

@@ -26,15 +26,20 @@ class Bucket:
 
 def read_queue(stage: Stage, market: int, *, long: bool) -> tuple[Bucket, ...]:
     """Everybody on a side, bucket by bucket, in the order of re-matching at the mark now."""
-    clearinghouse = stage.client.clearinghouse
+    client, clearinghouse = stage.client, stage.client.clearinghouse
     entries = clearinghouse.read("adl_queue", market, long, MOST_BUCKETS)
+    people = [person for person in stage.people if market in stage.markets_of(person)]
+    legs = client.legs([(person.account, market) for person in people])
+    there = [
+        person
+        for person, leg in zip(people, legs, strict=True)
+        if leg["size"] != 0 and (leg["size"] > 0) == long
+    ]
+    places = [(person.account, market) for person in there]
+    ranks = client.read_many(clearinghouse, "adl_rank", places)
     members: dict[int, list[str]] = {}
-    for person in stage.people:
-        if market in stage.markets_of(person):
-            size = stage.client.leg(person.account, market)["size"]
-            if size != 0 and (size > 0) == long:
-                place = clearinghouse.read("adl_rank", person.account, market)["buckets_ahead"]
-                members.setdefault(place, []).append(person.name)
+    for person, rank in zip(there, ranks, strict=True):
+        members.setdefault(rank["buckets_ahead"], []).append(person.name)
     return tuple(
         Bucket(
             rank=place + 1,

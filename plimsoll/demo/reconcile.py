@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from plimsoll.demo.snapshots import Snapshot
 from plimsoll.demo.stage import Happening, Stage
-from plimsoll.units import div_down, tokens_to_wad
+from plimsoll.units import div_down, tokens_to_wad, wad_to_tokens_down
 
 ROUNDING_PER_WRITE: Final = 4
 """Most wei that one ledger write may round away, always in favour of the pool."""
@@ -100,6 +100,7 @@ def reconcile(stage: Stage, final: Snapshot, happenings: Sequence[Happening]) ->
         vaults=(
             ("junior", books["junior_assets"], books["junior_balance"]),
             ("senior", books["senior_assets"], books["senior_balance"]),
+            *_broker_vaults(stage, final),
         ),
         sizes=tuple(
             (terms.name, long, short, long - short)
@@ -108,3 +109,11 @@ def reconcile(stage: Stage, final: Snapshot, happenings: Sequence[Happening]) ->
         rounding=rounding,
         rounding_limit=ROUNDING_PER_WRITE * writes,
     )
+
+
+def _broker_vaults(stage: Stage, final: Snapshot) -> Iterator[tuple[str, int, int]]:
+    """Stake, pool and unearned fees against the tokens in escrow for each broker's vault."""
+    decimals = stage.client.deployment.token_decimals
+    for vault, books in zip(stage.broker_vaults, final.brokers, strict=True):
+        counted = wad_to_tokens_down(books.assets + books.unearned, decimals)
+        yield vault.read("name"), counted, wad_to_tokens_down(books.held, decimals)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
+from plimsoll.demo.broker_books import BrokerBooks, read_books
 from plimsoll.demo.market_state import MarketState, read_market_states
 from plimsoll.demo.stage import Stage
 from plimsoll.units import WAD, tokens_to_wad
@@ -43,6 +44,8 @@ class Snapshot:
     senior: int
     capital: int  # of both, wad: not reserved and not asked back
     markets: tuple[MarketState, ...]
+    brokers: tuple[BrokerBooks, ...] = ()  # in the order in which they opened
+    shields: Mapping[str, int] = field(default_factory=dict)  # what guarantees add to equity
 
     def size(self, name: str, market: int) -> int:
         """Somebody's signed size in a market."""
@@ -54,7 +57,8 @@ class Snapshot:
     def below_maintenance(self) -> int:
         """Accounts that may be put under liquidation; those with only dust are not counted."""
         return sum(
-            equity < self.maintenance[name] and not only_dust(equity, self.maintenance[name])
+            equity + self.shields.get(name, 0) < self.maintenance[name]
+            and not only_dust(equity, self.maintenance[name])
             for name, equity in self.equity.items()
         )
 
@@ -105,4 +109,6 @@ def take_snapshot(stage: Stage) -> Snapshot:
         senior=tokens_to_wad(client.senior.read("totalAssets"), decimals),
         capital=client.capital(),
         markets=read_market_states(stage),
+        brokers=read_books(client, stage.broker_vaults),
+        shields={p.name: h["shield"] for p, h in zip(people, healths, strict=True) if h["shield"]},
     )

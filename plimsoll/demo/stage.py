@@ -84,6 +84,7 @@ class Stage:
         self.transactions = 0
         self.started: list[str] = []  # accounts under liquidation, by start time
         self.settled: dict[int, int] = {}  # wound down markets: since when
+        self.broker_vaults: list[Contract] = []
         self._markets: dict[str, list[int]] = {}
         self._dead: dict[str, set[int]] = {}  # feeds that do not answer, by number from 1
         self._prices = dict(zip(_names(scenario), scenario.path[0].prices, strict=True))

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from plimsoll.report import engine_charts
+from plimsoll.report import broker_charts, engine_charts
 from plimsoll.report.palette import (
     BLUE,
     GREEN,
@@ -41,6 +41,15 @@ GROUPS: Final = (
     ("liquidator", "liquidators", BLUE, "--"),
     ("insurance", "insurance vaults", ORANGE, "--"),
 )
+LAYERS: Final = (
+    ("own margin", "own_margin"),
+    ("brokers", "broker"),
+    ("junior vault", "junior"),
+    ("senior vault", "senior"),
+    ("guaranty fund", "fund"),
+    ("gains haircut", "haircut"),
+    ("shortfall", "shortfall"),
+)
 LINE_STYLES: Final = ("-", "--", ":")
 MOST_BUCKETS: Final = 14  # bars of a queue that fit a panel
 
@@ -54,6 +63,7 @@ def draw_all(document: Json, folder: Path) -> list[Path]:
         ("deleveraging.png", deleveraging),
         ("risk_engine.png", engine_charts.risk_engine),
         ("open_interest_caps.png", engine_charts.caps),
+        *((("brokers.png", broker_charts.brokers),) if document["brokers"] else ()),
     )
     paths = []
     mpl.use("Agg")
@@ -188,13 +198,7 @@ def _label_ends(axes: Axes, end: datetime, labels: list[tuple[float, str, str]])
 def waterfall(document: Json) -> Figure:
     """Who bore the losses: all together, and account by account."""
     totals = document["waterfall"]
-    layers = [
-        ("own margin", float(totals["own_margin"])),
-        ("junior vault", float(totals["junior"])),
-        ("senior vault", float(totals["senior"])),
-        ("gains haircut", float(totals["haircut"])),
-        ("shortfall", float(totals["shortfall"])),
-    ]
+    layers = [(name, float(totals[key])) for name, key in LAYERS]
     figure, (left, right) = plt.subplots(
         1, 2, figsize=(12, 5.9), width_ratios=[5, 6], layout="constrained"
     )
@@ -225,13 +229,13 @@ def waterfall(document: Json) -> Figure:
         range(len(layers)),
         [
             f"{place}\n{name.replace(' ', chr(10))}"
-            for place, (name, _) in zip((1, 3, 4, 6, 7), layers, strict=True)
+            for place, (name, _) in enumerate(layers, start=1)
         ],
     )
     left.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     left.set_ylim(0, whole * 1.09)
     left.grid(axis="x", visible=False)
-    left.set_xlabel("layer, in the order fixed in code (2 and 5, brokers, hold nothing yet)")
+    left.set_xlabel("layer, in the order fixed in code")
 
     right.set_title("Beyond their own margin: who paid for whom, quote units")
     bankrupt = [auction for auction in document["auctions"] if auction.get("end") == "bankrupt"]
@@ -239,13 +243,8 @@ def waterfall(document: Json) -> Figure:
     largest = max((float(auction["deficit"]) for auction in bankrupt), default=1.0)
     for row, auction in enumerate(bankrupt):
         offset = 0.0
-        parts = (
-            ("junior vault", float(auction["drawn"]["junior"])),
-            ("senior vault", float(auction["drawn"]["senior"])),
-            ("gains haircut", float(auction["haircut"])),
-            ("shortfall", float(auction["shortfall"])),
-        )
-        for name, amount in parts:
+        for name, key in LAYERS[1:]:
+            amount = float(auction["drawn"].get(key) or auction[key])
             right.barh(row, amount, left=offset, color=LAYER_COLOURS[name], height=0.7)
             offset += amount
         text = f"{offset:,.0f}" if offset >= 1 else "under 1"
@@ -262,9 +261,10 @@ def waterfall(document: Json) -> Figure:
     right.legend(
         handles=[
             Patch(color=LAYER_COLOURS[name], label=name)
-            for name in ("junior vault", "senior vault", "gains haircut")
+            for name, key in LAYERS[1:]
+            if float(totals[key])
         ],
-        loc="lower right",
+        loc="best",
     )
     return figure
 

@@ -19,17 +19,19 @@ from plimsoll.demo.reconcile import Reconciliation, reconcile
 from plimsoll.demo.snapshots import Snapshot, only_dust
 from plimsoll.demo.stage import Happening
 from plimsoll.population import AccountPlan
+from plimsoll.report.broker_checks import broker_stages
+from plimsoll.report.brokers import brokers
 from plimsoll.report.checks import stages_reached
 from plimsoll.report.engine import risk_engine
 from plimsoll.report.engine_checks import engine_stages
 from plimsoll.report.fit import fit_to_data
 from plimsoll.report.stress import stress_before_fall
 from plimsoll.scenario import LEVERAGE_CLASSES
-from plimsoll.units import RAY, WAD, div_down, exact
+from plimsoll.units import RAY, WAD, div_down, exact, to_wad
 
 Json = dict[str, Any]
 
-LAYERS = {3: "junior", 4: "senior"}
+LAYERS = {2: "broker", 3: "junior", 4: "senior", 5: "fund"}
 
 
 def build(performance: Performance) -> Json:
@@ -39,6 +41,7 @@ def build(performance: Performance) -> Json:
     books = reconcile(stage, performance.final, happenings)
     auctions = _auctions(performance)
     engine = risk_engine(performance)
+    layer = brokers(performance, auctions)
     resolves = [_resolve(resolve) for resolve in performance.keeper.resolves]
     return {
         "scenario": {
@@ -87,9 +90,12 @@ def build(performance: Performance) -> Json:
         "resolves": resolves,
         "refusals": [asdict(refusal) for refusal in performance.keeper.refusals],
         "risk_engine": engine,
+        "brokers": layer,
         "waterfall": _waterfall(performance, auctions),
         "reconciliation": _books(books),
-        "reached": stages_reached(performance, books) | engine_stages(performance, engine),
+        "reached": stages_reached(performance, books)
+        | engine_stages(performance, engine)
+        | broker_stages(performance, layer),
     }
 
 
@@ -131,7 +137,7 @@ def _counts(performance: Performance) -> Json:
     happenings = performance.stage.happenings
     return {
         "accounts": len(list(performance.stage.people)),
-        "trades": len(performance.population.trades),
+        "trades": sum(h.name == "Matched" for h in happenings),
         "signed_orders": len(_settled_orders(happenings)),
         "transactions": performance.stage.transactions,
         "links_read_back": len(performance.links),
@@ -139,6 +145,8 @@ def _counts(performance: Performance) -> Json:
         "takes": sum(h.name == "Taken" for h in happenings),
         "buckets_rematched": sum(h.name == "BucketRematched" for h in happenings),
         "haircuts": sum(h.name == "HaircutSet" for h in happenings),
+        "guarantees": sum(h.name == "GuaranteeAgreed" for h in happenings),
+        "margin_calls": sum(h.name == "MarginCalled" for h in happenings),
     }
 
 
@@ -238,7 +246,7 @@ def _auctions(performance: Performance) -> list[Json]:
                 "rematched": [],
                 "deficit": "0",
                 "haircut": "0",
-                "drawn": {"junior": "0", "senior": "0"},
+                "drawn": dict.fromkeys(LAYERS.values(), "0"),
                 "shortfall": "0",
             }
             finished.append(running[name])
@@ -285,7 +293,7 @@ def _follow(
     elif h.name == "AdlFrozen":
         auction["deficit"] = exact(h["deficit"])
     elif h.name == "HaircutSet":
-        auction["haircut"] = exact(_wad(auction["haircut"]) + h["credited"])
+        auction["haircut"] = exact(to_wad(auction["haircut"]) + h["credited"])
     elif h.name == "Drawn":
         auction["drawn"][LAYERS[h["layer"]]] = exact(h["units"])
     elif h.name == "AuctionEnded":
@@ -399,11 +407,13 @@ def _waterfall(performance: Performance, auctions: Sequence[Json]) -> Json:
     return {
         "bankrupt_accounts": sorted(names),
         "own_margin": exact(sum(plans[name] for name in names)),
-        "junior": exact(sum(_wad(auction["drawn"]["junior"]) for auction in finished)),
-        "senior": exact(sum(_wad(auction["drawn"]["senior"]) for auction in finished)),
-        "haircut": exact(sum(_wad(auction["haircut"]) for auction in finished)),
-        "shortfall": exact(sum(_wad(auction["shortfall"]) for auction in finished)),
-        "deficits": exact(sum(_wad(auction["deficit"]) for auction in finished)),
+        **{
+            layer: exact(sum(to_wad(auction["drawn"][layer]) for auction in finished))
+            for layer in LAYERS.values()
+        },
+        "haircut": exact(sum(to_wad(auction["haircut"]) for auction in finished)),
+        "shortfall": exact(sum(to_wad(auction["shortfall"]) for auction in finished)),
+        "deficits": exact(sum(to_wad(auction["deficit"]) for auction in finished)),
         "insurance_concessions": exact(sum(_concessions(performance.stage.happenings).values())),
         "redemption_rate": exact(books["redemption_rate"], RAY),
     }
@@ -428,10 +438,3 @@ def _books(books: Reconciliation) -> Json:
         ],
         "good": books.good,
     }
-
-
-def _wad(text: str) -> int:
-    """Back from `exact`."""
-    whole, _, part = text.lstrip("-").partition(".")
-    amount = int(whole) * WAD + int(part.ljust(18, "0") or "0")
-    return -amount if text.startswith("-") else amount

@@ -15,9 +15,12 @@ def new_table(*columns: str) -> Table:
     """Words to the left, figures to the right."""
     words = {
         "account",
+        "answer",
+        "client of",
         "cover-2",
         "kind",
         "layer",
+        "liquidated",
         "market",
         "members",
         "result",

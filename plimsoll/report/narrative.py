@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.rule import Rule
 
+from plimsoll.report.broker_story import tell_brokers
 from plimsoll.report.engine_story import tell_engine
 from plimsoll.report.layout import clock, figure, new_table, rate, say, show, small, total
 from plimsoll.report.stress import tell_stress
@@ -27,10 +28,11 @@ def tell(document: Json, console: Console) -> None:
             ("The venue", _venue),
             ("The fall", _fall),
             ("Auctions", _auctions),
-            ("Draws on the insurance vaults", _draws),
+            ("Draws on the layers", _draws),
             ("Forced resolves", _resolves),
             ("The largest haircut, step by step", _largest_haircut),
             ("The risk engine", tell_engine),
+            ("Brokers", tell_brokers),
             ("The waterfall", _waterfall),
             ("Reconciliation", _reconciliation),
             ("Stress view before the fall", tell_stress),
@@ -168,8 +170,9 @@ def _draws(document: Json, console: Console) -> None:
     show(console, table)
     say(
         console,
-        "A layer is touched when the one before it has reached its published limit: half of its"
-        " capital a day, a quarter for one market.",
+        "A layer is touched when the one before it has given all it has or reached its published"
+        " limit: half of an insurance vault's capital a day, a quarter for one market; all of the"
+        " guaranty fund, half for one market. A guarantee is its client's alone, without a limit.",
     )
 
 
@@ -265,19 +268,17 @@ def _waterfall(document: Json, console: Console) -> None:
     table = new_table("layer", "who", "paid")
     for number, who, amount in (
         (1, f"own margin of {len(totals['bankrupt_accounts'])} bankrupt accounts", "own_margin"),
-        (2, "brokers", None),
+        (2, "brokers, for their clients", "broker"),
         (3, "junior insurance vault", "junior"),
         (4, "senior insurance vault", "senior"),
-        (5, "mutual guaranty fund", None),
+        (5, "mutual guaranty fund", "fund"),
         (6, "gains haircut on winners", "haircut"),
         (7, "shortfall (redemption rate)", "shortfall"),
     ):
-        table.add_row(str(number), who, figure(totals[amount], 6) if amount else "skipped")
+        table.add_row(str(number), who, figure(totals[amount], 6))
     show(console, table)
     say(
         console,
-        "Layers 2 and 5 are skipped: brokers and the guaranty fund are not built yet, so the loss"
-        " goes on to the next layer.",
         f"Insurance concessions to takers, not part of a loss:"
         f" {figure(totals['insurance_concessions'], 6)}. Redemption rate at the end:"
         f" {totals['redemption_rate']}.",

@@ -21,8 +21,10 @@ PALE: Final = "#E4E4E4"
 
 LAYER_COLOURS: Final = {
     "own margin": GREY,
+    "brokers": GREEN,
     "junior vault": BLUE,
     "senior vault": SKY,
+    "guaranty fund": PURPLE,
     "gains haircut": ORANGE,
     "shortfall": RED,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 
@@ -12,6 +12,8 @@ from plimsoll.shocks.document import venue_document
 from plimsoll.shocks.tables import move
 
 Json = dict[str, Any]
+
+PAYERS: Final = ("brokers", "junior", "senior")
 
 
 def stress_before_fall(performance: Performance) -> Json:
@@ -24,8 +26,8 @@ def tell_stress(document: Json, console: Console) -> None:
     """Joint shocks as a table, cover-2 in a sentence."""
     view = document["stress_before_fall"]
     table = new_table(
-        "all markets", "below MM", "bankrupt", "losses", "insurance pays", "left to winners",
-        "two largest losers", "owe", "insurance pays them",
+        "all markets", "below MM", "bankrupt", "losses", "brokers pay", "insurance pays",
+        "left at most", "two largest losers", "owe", "are paid",
     )  # fmt: skip
     for row in view["shocks"]:
         if row["market"] is not None or row["move_ppm"] == 0:
@@ -36,11 +38,12 @@ def tell_stress(document: Json, console: Console) -> None:
             str(len(row["below_maintenance"])),
             str(len(row["below_zero"])),
             figure(row["losses"]),
+            figure(row["brokers"]),
             figure(total((paid["junior"], paid["senior"]))),
             figure(paid["uncovered"]),
             ", ".join(one["account"] for one in cover["accounts"]),
             figure(cover["loss"]),
-            figure(total((cover["junior"], cover["senior"]))) if cover["accounts"] else "",
+            figure(total(cover[payer] for payer in PAYERS)) if cover["accounts"] else "",
         )
     show(console, table)
     fall, rise = (
@@ -51,6 +54,7 @@ def tell_stress(document: Json, console: Console) -> None:
         console,
         "All prices jump at once just before the fall, before anybody can act; the largest loss is"
         " reserved first."
-        f" Insurance pays its two largest losers in full from {fall} to {rise}, within its limits"
-        " of the day.",
+        " Brokers pay first, each for its own clients; their guaranty fund is not counted."
+        f" The two largest losers, after guarantees, are paid for in full from {fall} to {rise},"
+        " within the limits of the day.",
     )

@@ -24,14 +24,14 @@ def auction(account: str, end: str, deficit: str) -> dict[str, Any]:
 
 
 def shock(market: int | None, ppm: int) -> dict[str, Any]:
-    """What a shock would do to two of three accounts; insurance pays one of them."""
+    """What a shock would do to two of three accounts; brokers and insurance pay for them."""
     return {
         "market": market, "move_ppm": ppm, "below_maintenance": ["a", "b", "c"],
-        "below_zero": ["a", "b"], "losses": "30",
-        "if_largest_first": {"junior": "10", "senior": "2", "uncovered": "18"},
+        "below_zero": ["a", "b"], "losses": "30", "brokers": "5",
+        "if_largest_first": {"junior": "10", "senior": "2", "uncovered": "13"},
         "cover_2": {
             "accounts": [{"account": "late-1"}, {"account": "late-2"}], "loss": "29",
-            "junior": "9", "senior": "2",
+            "brokers": "4", "junior": "9", "senior": "2",
         },
     }  # fmt: skip
 
@@ -108,7 +108,10 @@ def engine() -> dict[str, Any]:
 @pytest.fixture
 def story() -> list[str]:
     """The printed story of one bankrupt account and one with dust, by sections."""
-    paid = ("own_margin", "junior", "senior", "haircut", "shortfall", "insurance_concessions")
+    paid = (
+        "own_margin", "broker", "junior", "senior", "fund", "haircut", "shortfall",
+        "insurance_concessions",
+    )  # fmt: skip
     bracket = {"threshold": 0, "im_ppm": 50_000, "mm_ppm": 25_000}
     document = {
         "scenario": {"name": "A day", "about": "It fell.", "sources": ["nowhere"]},
@@ -134,8 +137,10 @@ def story() -> list[str]:
         "draws": [],
         "resolves": [],
         "risk_engine": engine(),
+        "brokers": None,
         "waterfall": {
-            **dict.fromkeys(paid, "0"), "bankrupt_accounts": ["late-1"], "redemption_rate": "1",
+            **dict.fromkeys(paid, "0"), "broker": "2400", "fund": "7",
+            "bankrupt_accounts": ["late-1"], "redemption_rate": "1",
         },
         "reconciliation": {
             "tokens": [], "claims": [], "claim_total": "0", "difference": "0", "vaults": [],
@@ -175,12 +180,11 @@ def test_auctions__only_dust__is_not_called_bankrupt(story: list[str]) -> None:
     assert "Only dust, less than a cent that an earlier auction left: late-2." in words(story[3])
 
 
-def test_waterfall__layers_two_and_five__skipped_and_why(story: list[str]) -> None:
-    told = words(story[8])
+def test_waterfall__all_seven_layers__what_each_paid(story: list[str]) -> None:
+    told = words(story[9])
     assert "own margin of 1 bankrupt accounts" in told
-    assert "2 brokers skipped" in told
-    assert "5 mutual guaranty fund skipped" in told
-    assert "Layers 2 and 5 are skipped: brokers and the guaranty fund are not built yet" in told
+    assert "2 brokers, for their clients 2,400" in told
+    assert "5 mutual guaranty fund 7" in told
 
 
 def test_engine__each_moment_of_the_fall__stress_and_what_stands_still(story: list[str]) -> None:
@@ -230,11 +234,14 @@ def test_small__less_than_a_cent__is_not_called_nothing(amount: str, says: str) 
 
 
 def test_stress__joint_shocks__who_loses_and_who_pays(story: list[str]) -> None:
-    rows = [line.split() for line in story[10].splitlines() if line.strip()[:3] == "-20"]
+    rows = [line.split() for line in story[11].splitlines() if line.strip()[:3] == "-20"]
     assert rows == [
-        ["-20", "%", "3", "2", "30.00", "12.00", "18.00", "late-1,", "late-2", "29.00", "11.00"]
-    ]
-    assert "in full from -12.34 % to nothing" in words(story[10])
+        [
+            "-20", "%", "3", "2", "30.00", "5.00", "12.00", "13.00", "late-1,", "late-2", "29.00",
+            "15.00",
+        ]
+    ]  # fmt: skip
+    assert "in full from -12.34 % to nothing" in words(story[11])
 
 
 @pytest.mark.parametrize(

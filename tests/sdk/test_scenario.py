@@ -9,6 +9,7 @@ from collections import defaultdict
 import pytest
 
 from plimsoll.artifacts import PROJECT_ROOT
+from plimsoll.broker_plans import ALONE
 from plimsoll.errors import ConfigError
 from plimsoll.population import build_population, stratified
 from plimsoll.report.fit import fit_to_data
@@ -88,12 +89,13 @@ def test_october__outages__six_minutes_in_the_fall_and_one_for_good(scenario):
 
 def test_load__no_outages_and_no_terms__is_a_scenario(tmp_path):
     def plain(data):
-        del data["outages"], data["wind_down"]
+        del data["outages"], data["wind_down"], data["brokers"]
         for market in data["markets"]:
             del market["buffer"], market["concentration"]
 
     scenario = load_scenario(changed(tmp_path, plain))
-    assert (scenario.outages, scenario.wind_down) == ((), None)
+    assert (scenario.outages, scenario.wind_down, scenario.brokers) == ((), None, None)
+    assert not [plan for plan in build_population(scenario).accounts if plan.role == "client"]
     assert {(market.buffer, market.concentration) for market in scenario.markets} == {(None, None)}
 
 
@@ -215,6 +217,7 @@ def test_population__every_class__covers_its_leverage_and_the_market_allows_it(
     scenario, population
 ):
     plans = {plan.name: plan for plan in population.accounts}
+    lent = {client.name: client.guarantee for client in scenario.brokers.clients}
     for trade in population.trades:
         plan = plans[trade.taker]
         terms = next(terms for terms in scenario.markets if terms.id == trade.market)
@@ -222,7 +225,9 @@ def test_population__every_class__covers_its_leverage_and_the_market_allows_it(
         assert leverage_class <= terms.max_class
         notional = wad_mul_up(abs(trade.size), trade.price)
         assert notional >= terms.min_notional * WAD
-        assert plan.deposit * LEVERAGE_CLASSES[leverage_class] >= notional or len(plan.classes) > 1
+        guaranteed = lent.get(plan.name.removesuffix(ALONE), 0)  # twins try the same alone
+        own = (plan.deposit + guaranteed) * LEVERAGE_CLASSES[leverage_class]
+        assert own >= notional or len(plan.classes) > 1
 
 
 def test_population__entries__inside_the_data(scenario, population):
