@@ -25,10 +25,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from plimsoll import artifacts
 from plimsoll.deployment import claim_folder
 from plimsoll.errors import InputError
+from plimsoll.report.grid import Grid
 from plimsoll.stress.cores import in_parallel, on_backend
 from plimsoll.stress.draws import DEFAULT, SweepPlan, load_sweep
 from plimsoll.stress.findings import checks_of, find
-from plimsoll.stress.grids import Grid, scenario_grids, sweep_grids
+from plimsoll.stress.grids import scenario_grids, sweep_grids
 from plimsoll.stress.page import write_page
 from plimsoll.stress.play import play
 from plimsoll.stress.report import Run, write_files

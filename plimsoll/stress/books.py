@@ -10,6 +10,7 @@ from typing import Final
 
 from plimsoll.errors import ChainError
 from plimsoll.fuzz.probe import Books, State
+from plimsoll.stress.brokerage import Brokerage
 from plimsoll.stress.tally import Tally
 from plimsoll.stress.venue import DEPOSITOR, Person, Venue
 from plimsoll.units import RAY, WAD, div_down
@@ -34,13 +35,13 @@ class Reconciliation:
         return self.claims - self.explained
 
 
-def reconcile(venue: Venue, tally: Tally) -> Reconciliation:
+def reconcile(venue: Venue, tally: Tally, brokerage: Brokerage) -> Reconciliation:
     """Count everything; `problems` is empty if the books are right."""
     reserve = Person("reserve", venue.client.clearinghouse.address, b"")
     people = [one for one in venue.people.values() if one.name != DEPOSITOR]
     state = venue.read([*people, reserve], legs=True)
     books = state.books
-    minted, found = venue.minted(), _tokens(venue)
+    minted, found = venue.minted(), _tokens(venue, brokerage)
     explained = _explained(state, tally)
     unexplained = books.claims - explained
     rate = min(RAY, div_down(books.backing * RAY, books.claims)) if books.claims else RAY
@@ -59,8 +60,8 @@ def reconcile(venue: Venue, tally: Tally) -> Reconciliation:
             books.redemption_rate == rate
         ),
         f"{unexplained} wei of claims belong to nobody": abs(unexplained) < UNIT,
-        f"layers paid {tally.junior + tally.senior}, accounts were covered {tally.covered}": (
-            tally.junior + tally.senior == tally.covered
+        f"layers paid {tally.paid}, accounts were covered {tally.covered}": (
+            tally.paid == tally.covered
         ),
         f"accounts left {tally.shortfall}, {tally.booked} was booked": (
             tally.shortfall == tally.booked
@@ -69,7 +70,7 @@ def reconcile(venue: Venue, tally: Tally) -> Reconciliation:
             0 <= tally.dust_paid <= UNIT * max(1, sum(1 for _ in tally.deficits))
         ),
     }
-    broken = tuple(text for text, good in problems.items() if not good)
+    broken = (*(text for text, good in problems.items() if not good), *brokerage.problems())
     return Reconciliation(minted, found, books.claims, explained, broken)
 
 
@@ -87,11 +88,12 @@ def _held(books: Books) -> int:
     return books.backing + books.unvested + books.fees_in_transit + books.uncounted
 
 
-def _tokens(venue: Venue) -> int:
+def _tokens(venue: Venue, brokerage: Brokerage) -> int:
     """Token units of the bank, the vaults, custody and everybody."""
     token, client = venue.client.token, venue.client
     holders = {venue.bank, client.custody.address, client.junior.address, client.senior.address}
     holders |= {one.address for one in venue.people.values()}
+    holders |= venue.holders | set(brokerage.holders())
     return sum(venue.words(token, "balanceOf", holder)[0] for holder in sorted(holders))
 
 
@@ -100,7 +102,7 @@ def _explained(state: State, tally: Tally) -> int:
     books = state.books
     equity = sum(account.equity for account in state.accounts.values())
     fees = books.trading_fees + books.insurance_fees
-    draws = tally.received - tally.junior - tally.senior - tally.insurance_concessions
+    draws = tally.received - tally.paid - tally.insurance_concessions
     return equity + fees + draws + _dust(state)
 
 

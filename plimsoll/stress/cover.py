@@ -21,7 +21,13 @@ class Cover:
 
     names: tuple[str, ...]
     losses: int
-    covered: int
+    layers: tuple[int, int, int, int]
+    """What layers 2 to 5 would pay."""
+
+    @property
+    def covered(self) -> int:
+        """All layers together."""
+        return sum(self.layers)
 
     @property
     def survived(self) -> bool:
@@ -39,9 +45,16 @@ def cover_2(venue: Venue, prices: Prices, jump: Mapping[str, int]) -> Cover:
     dearest = sorted(people, key=lambda one: states[one.account].equity)[:2]
     bankrupt = [one for one in dearest if states[one.account].equity < 0]
     losses = sum(-states[one.account].equity for one in bankrupt)
-    covered = 0
+    paid = [0, 0, 0, 0]
     for one in bankrupt:
+        state = states[one.account]
+        if state.equity + state.shield >= state.mm:
+            # nobody can start it: its guarantee covers all that it owes
+            paid[0] -= state.equity
+            continue
         venue.send(venue.bank, liquidator, "start", one.account)
-        covered += sum(venue.words(venue.client.waterfall, "reservation", one.account))
+        reserved = venue.words(venue.client.waterfall, "reservation", one.account)
+        paid = [before + more for before, more in zip(paid, reserved, strict=True)]
     chain.revert(snapshot)
-    return Cover(tuple(one.name for one in bankrupt), losses, covered)
+    two, three, four, five = paid
+    return Cover(tuple(one.name for one in bankrupt), losses, (two, three, four, five))

@@ -91,6 +91,8 @@ def build_crowd(
             for place, market in enumerate(markets)
             if name in sizes[market.name]
         )
+        if not legs:
+            continue  # only a deposit, which the opening makes
         members.append(_member(name, legs, leverage[name], extra.get(name, 0), crowd, markets))
     return members
 
@@ -204,7 +206,7 @@ def _member(
             margin = max(
                 market.terms.initial_margin(value),
                 div_up(value, LEVERAGE_CLASSES[classes[leg.market]]),
-            )
+            ) + market.guard.surcharge(value, market.open_interest)
             lost = div_up(leg.size * (entry - price), WAD)
             needed = max(needed, div_up(margin * _SPARE_PPM, PPM) + lost + fees)
         on_the_way += needed

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from plimsoll import artifacts
 from plimsoll.scenario import AuctionTerms, InsurancePlan, LiquidatorPlan
-from plimsoll.stress.crowd import Crowd, Named
+from plimsoll.stress.brokers import MOST_BROKERS, USUAL, BrokerPlan, FundPlan, read_fund
+from plimsoll.stress.crowd import Crowd, Member, Named, build_crowd
 from plimsoll.stress.events import AnyEvent, Leave, Price
 from plimsoll.stress.markets import MarketPlan, read_markets
 from plimsoll.stress.reading import Section, read_toml
 from plimsoll.stress.scenario import Scenario, read_auction, read_mix
-from plimsoll.units import PPM, WAD, div_down
+from plimsoll.stress.terms import Switches, read_switches
+from plimsoll.units import PPM, WAD, div_down, div_up
 
 DEFAULT: Final = artifacts.PROJECT_ROOT / "scenarios" / "stress" / "presets" / "sweep.toml"
 _LARGEST_GAP_PPM: Final = 900_000
@@ -57,6 +59,20 @@ class Ranges:
 
 
 @dataclass(frozen=True)
+class BrokerDraw:
+    """Brokers of the days that have some, ppm: each gives every client a guarantee that is so much
+    of what it has paid in, and has a stake and a pool that are so much of its guarantees.
+    """
+
+    number: int
+    sponsored: tuple[int, ...]  # part of the accounts with a broker: one of these
+    guarantee: int
+    stake: int
+    pool: int
+    fund: FundPlan
+
+
+@dataclass(frozen=True)
 class SweepPlan:
     """Everything the file says."""
 
@@ -73,6 +89,8 @@ class SweepPlan:
     falls_ppm: int
     junior_ppm: int
     leave_ppm: tuple[int, ...]
+    brokers: BrokerDraw
+    switches: Switches
     auction: AuctionTerms
 
     @property
@@ -95,6 +113,7 @@ class Draw:
     appetite: int  # wad
     over: int  # seconds
     leave_ppm: int
+    sponsored_ppm: int
     seed: int
 
 
@@ -103,9 +122,10 @@ def load_sweep(path: Path = DEFAULT) -> SweepPlan:
     file = read_toml(path)
     file.only(
         "title", "about", "tick", "deepest", "markets", "gaps", "population", "mixes", "ranges",
-        "chances", "auction",
+        "chances", "brokers", "fund", "terms", "auction",
     )  # fmt: skip
-    markets = read_markets(file)
+    switches = read_switches(file.section("terms", optional=True))
+    markets = read_markets(file, switches)
     names = [market.name for market in markets]
     gaps, mixes = file.section("gaps"), file.section("mixes")
     gaps.only(*names)
@@ -126,8 +146,27 @@ def load_sweep(path: Path = DEFAULT) -> SweepPlan:
         falls_ppm=chances.part("falls", "0.5"),
         junior_ppm=chances.part("junior", "0.2"),
         leave_ppm=chances.parts("winners_leave", ("0",), low="0", high="1"),
+        brokers=_brokers(
+            file.section("brokers", optional=True), file.section("fund", optional=True)
+        ),
+        switches=switches,
         auction=read_auction(file.section("auction", optional=True)),
     )
+
+
+def _brokers(section: Section, fund: Section) -> BrokerDraw:
+    section.only("number", "sponsored", "guarantee", "stake", "pool")
+    found = BrokerDraw(
+        number=section.whole("number", 1, MOST_BROKERS, 1),
+        sponsored=section.parts("sponsored", ("0",), low="0", high="1"),
+        guarantee=section.part("guarantee", "1", low="0.01", high="20"),
+        stake=section.part("stake", "0.625", low="0.5", high="20"),
+        pool=section.part("pool", "0.625", high="20"),
+        fund=read_fund(fund),
+    )
+    if found.stake + found.pool < PPM + 2 * found.fund.contribution_ppm:
+        section.wrong("stake", "and pool must cover the guarantees and twice the contribution")
+    return found
 
 
 def _gaps(section: Section) -> Gaps:
@@ -168,6 +207,7 @@ def draw(plan: SweepPlan, seed: int, runs: int, number: int) -> Draw:
         appetite=div_down(plan.open_interest * _between(chance, plan.ranges.appetite), PPM),
         over=over,
         leave_ppm=plan.leave_ppm[chance.randrange(len(plan.leave_ppm))],
+        sponsored_ppm=plan.brokers.sponsored[chance.randrange(len(plan.brokers.sponsored))],
         seed=chance.randrange(2**32),
     )
 
@@ -194,6 +234,9 @@ def scenario_of(plan: SweepPlan, day: Draw) -> Scenario:
         # when the move has ended, at the same moment, before any keeper looks
         events.append(Leave(_EVENT_AT + day.over, winners, day.leave_ppm, _DESK, True))
         named = (Named(_DESK, "", "long", 0, 1, 3 * plan.open_interest),)
+    crowd = Crowd(
+        plan.accounts, plan.mixes[day.mix], day.largest_share_ppm, PPM // 2, plan.entries_ppm, 1
+    )
     junior = div_down(day.capital * plan.junior_ppm, PPM)
     takers = (
         (LiquidatorPlan("taker", 2 * day.appetite, day.appetite, 5_000, signs_orders=False),)
@@ -206,16 +249,43 @@ def scenario_of(plan: SweepPlan, day: Draw) -> Scenario:
         about=plan.about,
         seed=day.seed,
         markets=plan.markets,
-        crowd=Crowd(
-            plan.accounts, plan.mixes[day.mix], day.largest_share_ppm, PPM // 2,
-            plan.entries_ppm, 1,
-        ),
+        crowd=crowd,
         named=named,
         insurance=InsurancePlan(junior, day.capital - junior),
         takers=takers,
+        brokers=_brokers_of(plan, day, crowd, named),
+        fund=plan.brokers.fund,
+        switches=plan.switches,
         auction=plan.auction,
         tick=plan.tick,
         watch=4 * 3_600,
         events=tuple(events),
         expect=(),
-    )  # fmt: skip
+    )
+
+
+def _brokers_of(
+    plan: SweepPlan, day: Draw, crowd: Crowd, named: Sequence[Named]
+) -> tuple[BrokerPlan, ...]:
+    """The brokers of a day: accounts drawn by its seed, dealt in turn."""
+    members = build_crowd(crowd, named, plan.markets, day.seed)
+    random.Random(f"brokers {day.seed}").shuffle(members)  # noqa: S311 - repeatable, not secret
+    chosen = members[: div_down(len(members) * day.sponsored_ppm, PPM)]
+    drawn = plan.brokers
+    return tuple(
+        _broker(drawn, number, chosen[number :: drawn.number])
+        for number in range(min(drawn.number, len(chosen)))
+    )
+
+
+def _broker(drawn: BrokerDraw, number: int, clients: Sequence[Member]) -> BrokerPlan:
+    guarantees = div_up(sum(one.deposit for one in clients) * drawn.guarantee, PPM)
+    return replace(
+        USUAL,
+        name=f"broker-{number + 1}",
+        clients=tuple(one.name for one in clients),
+        guarantee_ppm=drawn.guarantee,
+        # a unit for what rounding adds, and what the fund asks at least
+        stake=div_up(guarantees * drawn.stake, PPM) + 2 * drawn.fund.least + WAD,
+        pool=div_up(guarantees * drawn.pool, PPM),
+    )

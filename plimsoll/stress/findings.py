@@ -36,12 +36,14 @@ _FEWEST_BEYOND: Final = 10  # runs beyond a quantile, below which nothing is cla
 
 PAYERS: Final[Mapping[str, Callable[[Day], int]]] = {
     "account equity": lambda day: day.account_equity,
+    "broker": lambda day: day.broker,
     "junior": lambda day: day.junior,
     "senior": lambda day: day.senior,
+    "guaranty fund": lambda day: day.fund,
     "haircut": lambda day: day.haircut,
     "shortfall": lambda day: day.shortfall,
 }
-"""The layers in their order; one that is built later takes its place here."""
+"""The layers in their order."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class LayerRow:
 
 @dataclass(frozen=True)
 class GroupRow:
-    """Some of the runs: a mix, or a part of the winners who leave."""
+    """Some of the runs: of a mix, of a part of winners who leave, or of clients."""
 
     group: str
     runs: int
@@ -152,7 +154,9 @@ def find(
         if full:
             paid.add(key)
         step()
-    told = [(day.needed(limits) > day.draw.capital) == (day.haircut >= CENT) for day in days]
+    # with brokers, guarantees and their fund pay too
+    alone = [day for day in days if not day.draw.sponsored_ppm]
+    told = [(day.needed(limits) > day.draw.capital) == (day.haircut >= CENT) for day in alone]
     return Findings(
         seed=seed,
         runs=len(days),
@@ -177,7 +181,7 @@ def find(
             )
             for market in plan.markets
         ),
-        agree=probability([1.0] * len(days), told, seed),
+        agree=probability([1.0] * len(told), told, seed),
     )
 
 
@@ -248,6 +252,9 @@ def _groups(plan: SweepPlan, days: Sequence[Day], limits: Limits, seed: int) -> 
     for part in dict.fromkeys(plan.leave_ppm):
         name = f"{part / PPM:.0%} of the winners leave"
         yield _group(name, [day for day in days if day.draw.leave_ppm == part], limits, seed)
+    for part in sorted(set(plan.brokers.sponsored)) if len(set(plan.brokers.sponsored)) > 1 else ():
+        name = f"{part / PPM:.0%} of the accounts have a broker"
+        yield _group(name, [d for d in days if d.draw.sponsored_ppm == part], limits, seed)
     yield _group("all runs", days, limits, seed)
 
 

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 
 from plimsoll.report.grid import Grid
+from plimsoll.stress.broker_grids import brokers_grid, calls_grid
+from plimsoll.stress.cover import Cover
 from plimsoll.stress.draws import SweepPlan
 from plimsoll.stress.estimate import Estimate, Quantile
 from plimsoll.stress.findings import REPLAYS_PPM, Findings, Kappa, part_of, whole
@@ -20,17 +22,21 @@ def who_paid(outcomes: Sequence[Outcome]) -> Grid:
     """Layer by layer."""
     return Grid(
         "Who paid, quote units",
-        ("scenario", "own margin", "junior", "senior", "haircut", "shortfall", "expected"),
+        (
+            "scenario", "own margin", "brokers", "junior", "senior", "their fund", "haircut",
+            "shortfall", "terms off", "expected",
+        ),
         tuple(
             (
                 outcome.key,
                 *(whole(outcome.figures[layer]) for layer in LAYERS),
+                ", ".join(outcome.terms_off) or "-",
                 f"FAILED {len(outcome.failures)}" if outcome.failures else "as found",
             )
             for outcome in outcomes
         ),
-        "Layers 2 and 5, brokers and the guaranty fund, are not built yet.",
-    )
+        "Brokers: layer 2, what the bankrupt account's own broker guaranteed. Their fund: layer 5.",
+    )  # fmt: skip
 
 
 def what_happened(outcomes: Sequence[Outcome]) -> Grid:
@@ -67,12 +73,22 @@ def cover_grid(outcomes: Sequence[Outcome]) -> Grid:
     """The two dearest accounts of each scenario."""
     return Grid(
         "Cover 2: the two accounts whose default would cost most, at the scenario's worst prices",
-        ("scenario", "accounts", "they would owe", "the fund would pay", "survived"),
+        (
+            "scenario",
+            "accounts",
+            "they would owe",
+            "guarantees",
+            "insurance",
+            "guaranty fund",
+            "together",
+            "survived",
+        ),
         tuple(
             (
                 outcome.key,
                 " and ".join(outcome.cover.names) or "nobody",
                 whole(outcome.cover.losses),
+                *_paid(outcome.cover),
                 whole(outcome.cover.covered),
                 "yes" if outcome.cover.survived else "no",
             )
@@ -123,7 +139,7 @@ def layers_grid(found: Findings) -> Grid:
 def groups_grid(plan: SweepPlan, found: Findings) -> Grid:
     """By leverage, and by how many winners leave."""
     return Grid(
-        "By leverage mix, and by the winners who leave before anybody is liquidated",
+        "By leverage mix, by winners who leave before anybody is liquidated, by clients of brokers",
         (
             "runs of", "number", "bankrupt", "haircut", "shortfall", "cover 2 holds",
             "capital for 1 in 1,000",
@@ -141,7 +157,7 @@ def groups_grid(plan: SweepPlan, found: Findings) -> Grid:
             for row in found.groups
         ),
         "Probabilities are of a day. Capital is part of open interest, with nine in ten of "
-        "resampled estimates.",
+        "resampled estimates; guarantees are not counted as capital.",
     )  # fmt: skip
 
 
@@ -210,7 +226,15 @@ def sweep_grids(plan: SweepPlan, found: Findings) -> list[Grid]:
 
 def scenario_grids(outcomes: Sequence[Outcome]) -> list[Grid]:
     """All tables of the named scenarios."""
-    return [who_paid(outcomes), what_happened(outcomes), cover_grid(outcomes)]
+    grids = [who_paid(outcomes), what_happened(outcomes), cover_grid(outcomes)]
+    if any(outcome.brokers_before for outcome in outcomes):
+        grids += [brokers_grid(outcomes), calls_grid(outcomes)]
+    return grids
+
+
+def _paid(cover: Cover) -> tuple[str, str, str]:
+    two, three, four, five = cover.layers
+    return whole(two), whole(three + four), whole(five)
 
 
 # --- cells ----------------------------------------------------------------------------------

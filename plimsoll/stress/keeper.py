@@ -9,6 +9,7 @@ from typing import Final
 from plimsoll.errors import ContractReverted
 from plimsoll.fuzz.probe import AccountState, LegState
 from plimsoll.scenario import LiquidatorPlan
+from plimsoll.stress.brokerage import Brokerage
 from plimsoll.stress.logs import Log
 from plimsoll.stress.tally import Tally
 from plimsoll.stress.venue import Person, Venue
@@ -34,10 +35,13 @@ class Taker:
 class Keeper:
     """Starts auctions, re-marks, lets takers take, and resolves."""
 
-    def __init__(self, venue: Venue, takers: list[Taker], tally: Tally) -> None:
+    def __init__(
+        self, venue: Venue, takers: list[Taker], tally: Tally, brokerage: Brokerage
+    ) -> None:
         self._venue = venue
         self._takers = takers
         self._tally = tally
+        self._brokerage = brokerage
         self.takers_present = True
         self._marked: dict[str, int] = {}
         self._most_added = venue.auction.insurance_concession_ppm
@@ -53,8 +57,9 @@ class Keeper:
         states = self._venue.read(people).accounts
         for one in people:
             state = states[one.account]
-            if not state.started and state.equity < state.mm:
+            if not state.started and state.equity + state.shield < state.mm:
                 self._liquidator("start", one.name)
+        self._brokerage.work(states, self._tally)
         if not self.started:
             return
         self._remark(states)
@@ -88,10 +93,10 @@ class Keeper:
     def _offer(self) -> None:
         """Every taker looks at every leg of every account, in the order of the queue."""
         people = [self._venue.people[name] for name in self.started]
-        legs = self._venue.read(people, legs=True).legs
+        state = self._venue.read(people, legs=True)
         for one in people:
-            for leg in [leg for leg in legs.values() if leg.account == one.account]:
-                if leg.size != 0 and leg.priced:
+            for leg in [leg for leg in state.legs.values() if leg.account == one.account]:
+                if leg.size != 0 and state.markets[leg.market].open:
                     self._show(one, leg)
 
     def _show(self, one: Person, leg: LegState) -> None:
@@ -116,6 +121,8 @@ class Keeper:
             return False
         # what insurance adds is limited, and its budget of the day may run out
         bonus = min(concession - own, self._most_added)
+        if self._brokerage.guarantees(one.name, self._tally):
+            bonus = 0  # insurance adds nothing while a broker's guarantee stands before it
         if own + bonus > least > own:
             budget = venue.words(venue.client.waterfall, "concession_available", leg.market)[0]
             bonus = min(bonus, div_down(budget * PPM, div_up(size * mark, WAD)))

@@ -25,7 +25,16 @@ _WANTED: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     ),
     "Waterfall": (("Waterfall",), ("Drawn", "ConcessionPaid")),
     "Custody": (("Custody",), ("DrawReceived", "ShortfallBooked")),
-}
+    "Sponsorship": (
+        ("Sponsorship",),
+        (
+            "MarginCalled", "ClockStopped", "MarginCured", "MarginDefaulted", "GuaranteePaid",
+            "Released",
+        ),
+    ),
+    "GuarantyFund": (("GuarantyFund",), ("MemberDrawn", "Filled")),
+    "BrokerRegistry": (("BrokerRegistry",), ("StateChanged",)),
+}  # fmt: skip
 _TOP: Final = 1 << 255
 
 
@@ -53,6 +62,11 @@ class LogReader:
                     if event in found:
                         topic = abi.topic(found[event])
                         self._events[contracts[name].address.lower(), topic] = found[event]
+
+    def watch(self, vault: str) -> None:
+        """Read the losses of a broker's vault too."""
+        event = artifacts.load("BrokerVault").events["LossPaid"]
+        self._events[vault.lower(), abi.topic(event)] = event
 
     def read(self, outcome: Outcome) -> list[Log]:
         """The events of a transaction that are read here, in order."""

@@ -9,7 +9,8 @@ from typing import Any, Final
 from plimsoll import artifacts
 from plimsoll.scenario import LEVERAGE_CLASSES, Bracket, MarketTerms
 from plimsoll.stress.reading import Section, read_toml
-from plimsoll.units import WAD, div_down
+from plimsoll.stress.terms import KEYS, NO_TERMS, Switches, Terms, read_terms
+from plimsoll.units import PPM, WAD, div_down
 
 PRESETS: Final = artifacts.PROJECT_ROOT / "scenarios" / "stress" / "presets" / "markets.toml"
 
@@ -30,6 +31,7 @@ class MarketPlan:
     open_interest: int
     heartbeat: int
     staleness: int
+    guard: Terms = NO_TERMS
 
     @property
     def name(self) -> str:
@@ -42,12 +44,18 @@ class MarketPlan:
         return LEVERAGE_CLASSES[self.terms.max_class]
 
 
-def read_markets(file: Section) -> tuple[MarketPlan, ...]:
-    """All `[[markets]]` of a file."""
+def read_markets(file: Section, switches: Switches) -> tuple[MarketPlan, ...]:
+    """All `[[markets]]` of a file, with the terms that are switched on."""
     sections = file.sections("markets")
     if not 1 <= len(sections) <= 10:
         file.wrong("markets", "must be 1 to 10 tables [[markets]]")
-    plans = tuple(_plan(number, section) for number, section in enumerate(sections, start=1))
+    plans = tuple(
+        _plan(number, section, len(sections), switches)
+        for number, section in enumerate(sections, start=1)
+    )
+    shares = sum(plan.guard.buffer.share_ppm for plan in plans if plan.guard.buffer is not None)
+    if shares > PPM:
+        file.wrong("markets", "have shares of the buffer that sum to more than 1")
     names = [plan.name for plan in plans]
     for section, name in zip(sections, names, strict=True):
         if names.count(name) > 1:
@@ -61,8 +69,8 @@ def _presets() -> dict[str, dict[str, Any]]:
     return {key: file.section(key).values for key in file.keys}
 
 
-def _plan(number: int, entry: Section) -> MarketPlan:
-    entry.only("name", "preset", *_KEYS)
+def _plan(number: int, entry: Section, markets: int, switches: Switches) -> MarketPlan:
+    entry.only("name", "preset", *_KEYS, *KEYS)
     values: dict[str, Any] = {}
     if "preset" in entry:
         preset = entry.choice("preset", tuple(_presets()))
@@ -99,6 +107,7 @@ def _plan(number: int, entry: Section) -> MarketPlan:
         open_interest=section.wad("open_interest", positive=True),
         heartbeat=heartbeat,
         staleness=staleness,
+        guard=read_terms(section, markets, switches),
     )
 
 

@@ -46,8 +46,10 @@ MEASURES: Final[Mapping[str, Measure]] = {
     "bankrupt": _count("accounts that ended with a debt of a cent or more"),
     "account_equity": _money("layer 1: what the bankrupt accounts had themselves"),
     "deficits": _money("what they owed beyond that"),
+    "broker": _money("layer 2: drawn from the guarantee of each account's broker"),
     "junior": _money("layer 3: drawn from the junior vault"),
     "senior": _money("layer 4: drawn from the senior vault"),
+    "fund": _money("layer 5: drawn from the brokers' guaranty fund"),
     "haircut": _money("layer 6: taken from winners"),
     "shortfall": _money("layer 7: booked against everybody"),
     "redemption_rate": _part("tokens per claim at the end"),
@@ -59,13 +61,22 @@ MEASURES: Final[Mapping[str, Measure]] = {
     "resolve_calls": _count("calls of resolve"),
     "resolve_gas": _count("gas of the dearest of them"),
     "cover_2": _count("1 if the fund survives its two dearest accounts, else 0"),
+    "margin_calls": _count("margin calls to brokers' clients"),
+    "margin_cures": _count("calls that were met"),
+    "margin_defaults": _count("calls that were not, or ended early by the operator"),
+    "operators_lost": _money("what brokers' operators lost, to guarantees and the fund"),
+    "depositors_lost": _money("what their depositors lost"),
+    "brokers_failed": _count("brokers excluded, since others paid for their clients"),
+    "brokers_suspended": _count("brokers suspended, since they did not fill the fund in time"),
     "refusals": _count("things people wanted and the contracts refused"),
     "unfinished": _count("accounts still under liquidation at the end"),
 }
 
-LAYERS: Final = ("account_equity", "junior", "senior", "haircut", "shortfall")
-"""The measures that share out a loss, in the order of the waterfall. Layers that are built later
-take their place in this list."""
+LAYERS: Final = (
+    *("account_equity", "broker", "junior", "senior", "fund"),
+    *("haircut", "shortfall"),
+)
+"""The measures that share out a loss, in the order of the waterfall."""
 
 
 @dataclass(frozen=True)

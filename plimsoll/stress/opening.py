@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from plimsoll.errors import ConfigError, ContractReverted
+from plimsoll.stress.brokerage import Brokerage
 from plimsoll.stress.crowd import Member, build_crowd
 from plimsoll.stress.keeper import Taker
 from plimsoll.stress.prices import Prices
@@ -15,9 +17,12 @@ from plimsoll.units import PPM, WAD, div_down, wad_to_tokens_down
 _DESK_DEPOSITS: Final = 4  # times all open interest: it holds whole sides for a while
 
 
-def open_all(venue: Venue, scenario: Scenario, prices: Prices) -> tuple[list[Member], list[Taker]]:
+def open_all(
+    venue: Venue, scenario: Scenario, prices: Prices, brokerage: Brokerage
+) -> tuple[list[Member], list[Taker]]:
     """Fund everybody, trade up to the positions of the file, and start the clock."""
     venue.insure(scenario.insurance.junior, scenario.insurance.senior)
+    _set(venue, "buffer", "set_buffer_terms")
     interest = sum(market.open_interest for market in scenario.markets)
     desk = venue.add(DESK, interest * _DESK_DEPOSITS)
     members = build_crowd(scenario.crowd, scenario.named, scenario.markets, scenario.seed)
@@ -35,8 +40,20 @@ def open_all(venue: Venue, scenario: Scenario, prices: Prices) -> tuple[list[Mem
         _trade(venue, desk, members, step, at)
     prices.set_all({market.name: market.price for market in scenario.markets})
     _send_home(venue, desk)
+    brokerage.sponsor(members)
+    _set(venue, "risk", "set_risk_terms")
+    _set(venue, "concentration", "set_concentration")
     prices.begin()
     return members, takers
+
+
+def _set(venue: Venue, kind: str, function: str) -> None:
+    """The owner sets every market's terms of a kind."""
+    for market in venue.markets:
+        terms = getattr(market.guard, kind)
+        if terms is not None:
+            ledger = venue.client.clearinghouse
+            venue.send(venue.timelock, ledger, function, market.terms.id, terms.values())
 
 
 def _seat(venue: Venue, one: Person, member: Member) -> None:
@@ -61,7 +78,13 @@ def _trade(
                 if leg.market != market.name or leg.step != step:
                     continue
                 buyer, seller = (one, desk) if leg.size > 0 else (desk, one)
-                venue.trade(market, buyer, seller, abs(leg.size), prices[market.name])
+                try:
+                    venue.trade(market, buyer, seller, abs(leg.size), prices[market.name])
+                except ContractReverted as error:
+                    raise ConfigError(
+                        f"{member.name} cannot open in {market.name}: {error.reason}",
+                        next_step="change positions, capital or terms; docs/stress.md says how",
+                    ) from error
 
 
 def _send_home(venue: Venue, desk: Person) -> None:

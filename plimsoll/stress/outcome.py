@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from plimsoll.stress.books import Reconciliation
+from plimsoll.stress.brokerage import Capital
 from plimsoll.stress.cover import Cover
 from plimsoll.stress.measures import MEASURES, Expectation
 
@@ -22,6 +23,7 @@ class Sample:
     junior: int
     senior: int
     redemption_rate: int  # ray
+    brokers: int = 0  # stakes and pools of their vaults
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,9 @@ class Outcome:
     open_interest: int  # wad quote a side, all markets
     capital: tuple[int, int]  # junior and senior before the first event, wad
     figures: Mapping[str, int]
+    brokers_before: tuple[Capital, ...]  # before the first event
+    brokers_after: tuple[Capital, ...]
+    terms_off: tuple[str, ...]  # kinds of terms that the scenario does without
     deficits: Mapping[str, int]  # by market of the debt's largest leg, wad
     haircuts: Mapping[str, int]  # by market, wad
     cover: Cover

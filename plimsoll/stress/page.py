@@ -103,8 +103,12 @@ _WHAT_IT_IS: Final = (
 )
 _NOT_SAID: Final = (
     (
-        "Brokers and the guaranty fund (layers 2 and 5) are not built: brokers that default "
-        "together are not here."
+        "A guarantee comes on top of what a client has paid in. Brokers also bring more leverage, "
+        "and so larger losses, which is not here. Who has a broker is an assumption of each file."
+    ),
+    (
+        "Stress factors and holds begin after the opening, with a market that was calm. Where a "
+        "scenario does without caps by insurance capital, they would have refused its positions."
     ),
     (
         "Traders do not react, except where a scenario says so. Nobody adds margin, and prices do "
@@ -146,7 +150,8 @@ def _one(outcome: Outcome) -> list[str]:
     expected = "; ".join(expectation.text for expectation in outcome.expect) or "nothing"
     refused = ", ".join(f"{what} ({times})" for what, times in outcome.refusals.items())
     note = (
-        f"Expected: {expected}. Refused by the contracts: {refused or 'nothing'}. Capital before: "
+        f"Terms off: {', '.join(outcome.terms_off) or 'none'}. Expected: {expected}. "
+        f"Refused by the contracts: {refused or 'nothing'}. Capital before: "
         f"junior {whole(outcome.capital[0])}, senior {whole(outcome.capital[1])}; open interest "
         f"{whole(outcome.open_interest)} a side."
     )
@@ -164,7 +169,8 @@ def _sweep(run: Run, plan: SweepPlan, found: Findings) -> list[str]:
         f"{found.runs} days with {plan.accounts} accounts in {len(plan.markets)} markets, open "
         f"interest {whole(plan.open_interest)} a side. Rare days are drawn as often as common ones "
         "and weighted back. Whether winners pay is told by the capital alone on "
-        f"{found.agree.value:.0%} of the days."
+        f"{found.agree.value:.0%} of the days without brokers. Terms off: "
+        f"{', '.join(plan.switches.off) or 'none'}."
     )
     return [
         "<h2>Random days</h2>",

@@ -18,6 +18,15 @@ from plimsoll.stress.measures import CENT, LAYERS
 from plimsoll.stress.outcome import Outcome
 from plimsoll.stress.sweep import Day
 
+_LAYER_COLOURS: Final = {
+    "own margin": LAYER_COLOURS["own margin"],
+    "brokers": GREEN,
+    "junior vault": LAYER_COLOURS["junior vault"],
+    "senior vault": LAYER_COLOURS["senior vault"],
+    "guaranty fund": PURPLE,
+    "gains haircut": LAYER_COLOURS["gains haircut"],
+    "shortfall": LAYER_COLOURS["shortfall"],
+}
 _MIX_COLOURS: Final = (GREEN, BLUE, RED, PURPLE, ORANGE, SKY, GREY)
 _STYLE: Final[dict[Any, Any]] = {
     "font.family": "DejaVu Sans",
@@ -39,7 +48,7 @@ def who_paid(outcomes: Sequence[Outcome]) -> bytes:
         figure, axes = plt.subplots(figsize=(9, 0.6 + 0.38 * len(outcomes)), layout="constrained")
         names = [outcome.key for outcome in outcomes]
         left = [0.0] * len(outcomes)
-        for layer, (label, colour) in zip(LAYERS, LAYER_COLOURS.items(), strict=True):
+        for layer, (label, colour) in zip(LAYERS, _LAYER_COLOURS.items(), strict=True):
             parts = [
                 outcome.figures[layer] / max(CENT, sum(outcome.figures[other] for other in LAYERS))
                 for outcome in outcomes
@@ -72,14 +81,18 @@ def course(outcome: Outcome) -> bytes:
         top.yaxis.set_major_formatter(PercentFormatter(1))
         top.set_title("Marks, of the first price; a gap in the line: no price")
         top.legend(loc="best")
-        for label, colour, values in (
+        capital = [
             ("junior", BLUE, [sample.junior / 10**24 for sample in outcome.samples]),
             ("senior", SKY, [sample.senior / 10**24 for sample in outcome.samples]),
-        ):
+        ]
+        if outcome.brokers_before:
+            owned = [sample.brokers / 10**24 for sample in outcome.samples]
+            capital.append(("brokers", GREEN, owned))
+        for label, colour, values in capital:
             middle.step(times, values, where="post", color=colour, label=label)
         middle.set_ylim(bottom=0)
-        middle.set_title("Insurance capital, million quote units")
-        middle.legend(loc="best")
+        middle.set_title("Capital that pays before winners, million quote units")
+        middle.legend(loc="best", ncols=3)
         for label, colour, style, counts in (
             ("under liquidation", INK, "-", [s.under_liquidation for s in outcome.samples]),
             ("bankrupt", RED, ":", [s.bankrupt for s in outcome.samples]),

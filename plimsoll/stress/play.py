@@ -6,8 +6,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
+from plimsoll.errors import ConfigError
 from plimsoll.stress.acts import Acts
 from plimsoll.stress.books import insist, reconcile
+from plimsoll.stress.brokerage import Brokerage
 from plimsoll.stress.cover import Cover, cover_2
 from plimsoll.stress.events import AnyEvent, Feeds, Price, Takers, Trade
 from plimsoll.stress.keeper import Keeper
@@ -16,7 +18,7 @@ from plimsoll.stress.opening import open_all
 from plimsoll.stress.outcome import Outcome, Sample
 from plimsoll.stress.prices import Prices
 from plimsoll.stress.scenario import Scenario
-from plimsoll.stress.tally import Tally, part_ray
+from plimsoll.stress.tally import FAILED, SUSPENDED, Tally, part_ray
 from plimsoll.stress.venue import Venue, venue_for
 from plimsoll.units import tokens_to_wad, wad_mul_down
 
@@ -48,10 +50,16 @@ class Play:
         self.scenario = scenario
         self.venue = venue
         self.prices = Prices(venue)
-        self.members, takers = open_all(venue, scenario, self.prices)
+        try:
+            self.brokerage = Brokerage(venue, scenario.brokers, scenario.fund)
+            self.members, takers = open_all(venue, scenario, self.prices, self.brokerage)
+        except ConfigError as error:
+            raise ConfigError(
+                f"{scenario.key}: {error.problem}", next_step=error.next_step
+            ) from error
         self._legs = {m.name: {leg.market: leg.size for leg in m.legs} for m in self.members}
         self.tally = Tally(venue.name_of, self._sign_of)
-        self.keeper = Keeper(venue, takers, self.tally)
+        self.keeper = Keeper(venue, takers, self.tally, self.brokerage)
         self.acts = Acts(venue, self.tally)
         self._samples: list[Sample] | None = [] if samples else None
         states = venue.read(venue.traders).accounts
@@ -64,13 +72,14 @@ class Play:
         """The whole timetable."""
         cover = self._cover()
         capital = self._capital()
+        brokers = tuple(self.brokerage.capital())
         self._sample()
         while True:
             self._step()
             if self._over():
                 break
             self._advance()
-        reconciliation = reconcile(self.venue, self.tally)
+        reconciliation = reconcile(self.venue, self.tally, self.brokerage)
         insist(self.scenario.key, reconciliation)
         return Outcome(
             key=self.scenario.key,
@@ -81,6 +90,9 @@ class Play:
             open_interest=sum(market.open_interest for market in self.scenario.markets),
             capital=capital,
             figures=self._figures(cover),
+            brokers_before=brokers,
+            brokers_after=tuple(self.brokerage.capital()),
+            terms_off=tuple(self.scenario.switches.off),
             deficits=self._deficits(),
             haircuts={
                 market.name: self.tally.haircuts.get(market.terms.id, 0)
@@ -167,13 +179,14 @@ class Play:
                 junior=tokens_to_wad(state.books.junior_assets, DECIMALS),
                 senior=tokens_to_wad(state.books.senior_assets, DECIMALS),
                 redemption_rate=state.books.redemption_rate,
+                brokers=self.brokerage.assets(),
             )
         )
 
     def _cover(self) -> Cover:
         """The worst of all jumps of the timetable, each from the opening."""
         now = {market.name: market.price for market in self.scenario.markets}
-        worst = Cover((), 0, 0)
+        worst = Cover((), 0, (0, 0, 0, 0))
         for event in self.scenario.events:
             if isinstance(event, Price):
                 now |= self.prices.targets(event)
@@ -201,8 +214,10 @@ class Play:
             "bankrupt": len(bankrupt),
             "account_equity": own,
             "deficits": sum(tally.deficits.values()),
-            "junior": tally.junior,
-            "senior": tally.senior,
+            "broker": tally.drawn["broker"],
+            "junior": tally.drawn["junior"],
+            "senior": tally.drawn["senior"],
+            "fund": tally.drawn["fund"],
             "haircut": tally.haircut,
             "shortfall": tally.shortfall,
             "redemption_rate": self.venue.read([]).books.redemption_rate,
@@ -214,6 +229,13 @@ class Play:
             "resolve_calls": len(tally.resolve_gas),
             "resolve_gas": max(tally.resolve_gas, default=0),
             "cover_2": int(cover.survived),
+            "margin_calls": tally.called,
+            "margin_cures": tally.cured,
+            "margin_defaults": len(tally.defaulted),
+            "operators_lost": tally.operators_lost,
+            "depositors_lost": tally.depositors_lost,
+            "brokers_failed": tally.in_state(FAILED),
+            "brokers_suspended": tally.in_state(SUSPENDED),
             "refusals": sum(tally.refusals.values()),
             "unfinished": len(self.keeper.started),
         }

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from plimsoll.stress.brokerage import Capital
 from plimsoll.stress.draws import SweepPlan
 from plimsoll.stress.estimate import Estimate, Quantile
 from plimsoll.stress.findings import Findings, part_of
@@ -74,6 +75,8 @@ def _line(outcome: Outcome) -> dict[str, str]:
         "open_interest": exact(outcome.open_interest),
         "junior_capital": exact(outcome.capital[0]),
         "senior_capital": exact(outcome.capital[1]),
+        "broker_capital": exact(sum(one.stake + one.pool for one in outcome.brokers_before)),
+        "terms_off": " ".join(outcome.terms_off),
         **_figures(outcome),
         "cover_2_losses": exact(outcome.cover.losses),
         "cover_2_paid": exact(outcome.cover.covered),
@@ -90,6 +93,11 @@ def _scenario(outcome: Outcome) -> Json:
         "accounts": outcome.accounts,
         "open_interest": exact(outcome.open_interest),
         "capital": {"junior": exact(outcome.capital[0]), "senior": exact(outcome.capital[1])},
+        "brokers": [
+            {"before": _capital(before), "after": _capital(after)}
+            for before, after in zip(outcome.brokers_before, outcome.brokers_after, strict=True)
+        ],
+        "terms_off": list(outcome.terms_off),
         "figures": _figures(outcome),
         "deficits": {name: exact(amount) for name, amount in outcome.deficits.items()},
         "haircuts": {name: exact(amount) for name, amount in outcome.haircuts.items()},
@@ -97,6 +105,7 @@ def _scenario(outcome: Outcome) -> Json:
             "accounts": list(outcome.cover.names),
             "losses": exact(outcome.cover.losses),
             "paid": exact(outcome.cover.covered),
+            "paid_by_layer": [exact(amount) for amount in outcome.cover.layers],
             "survived": outcome.cover.survived,
         },
         "refusals": dict(outcome.refusals),
@@ -111,6 +120,18 @@ def _scenario(outcome: Outcome) -> Json:
     }
 
 
+def _capital(one: Capital) -> Json:
+    return {
+        "name": one.name,
+        "state": one.state,
+        "clients": one.clients,
+        "locks": exact(one.locks),
+        "stake": exact(one.stake),
+        "pool": exact(one.pool),
+        "fund": exact(one.fund),
+    }
+
+
 def _sweep(plan: SweepPlan, found: Findings, days: Sequence[Day]) -> Json:
     return {
         "seed": found.seed,
@@ -118,6 +139,7 @@ def _sweep(plan: SweepPlan, found: Findings, days: Sequence[Day]) -> Json:
         "runs_beyond_1_in_1000": found.beyond,
         "effective_runs": found.effective,
         "open_interest": exact(plan.open_interest),
+        "terms_off": plan.switches.off,
         "limits": {
             "market": exact(found.limits.market_ppm, PPM),
             "total": exact(found.limits.total_ppm, PPM),

@@ -15,11 +15,13 @@ from typing import Final, Literal
 from plimsoll import artifacts
 from plimsoll.errors import ConfigError
 from plimsoll.scenario import AuctionTerms, InsurancePlan, LiquidatorPlan
+from plimsoll.stress.brokers import BrokerPlan, FundPlan, read_brokers, read_fund
 from plimsoll.stress.crowd import Crowd, Named, member_names
 from plimsoll.stress.events import AnyEvent, Feeds, Leave, Trade, read_events
 from plimsoll.stress.markets import MarketPlan, read_markets
 from plimsoll.stress.measures import MEASURES, Expectation, none, some
 from plimsoll.stress.reading import Section, read_toml
+from plimsoll.stress.terms import Switches, read_switches
 from plimsoll.units import PPM
 
 FOLDER: Final = artifacts.PROJECT_ROOT / "scenarios" / "stress"
@@ -41,6 +43,9 @@ class Scenario:
     named: tuple[Named, ...]
     insurance: InsurancePlan
     takers: tuple[LiquidatorPlan, ...]
+    brokers: tuple[BrokerPlan, ...]
+    fund: FundPlan
+    switches: Switches
     auction: AuctionTerms
     tick: int  # seconds between two looks of the keepers
     watch: int  # seconds that the run goes on after the last event
@@ -72,20 +77,27 @@ def load_scenario(path: Path) -> Scenario:
     file = read_toml(path)
     file.only(
         "title", "about", "seed", "tick", "watch", "markets", "population", "accounts", "insurance",
-        "liquidators", "auction", "events", "expect",
+        "liquidators", "brokers", "fund", "terms", "auction", "events", "expect",
     )  # fmt: skip
-    markets = read_markets(file)
+    switches = read_switches(file.section("terms", optional=True))
+    markets = read_markets(file, switches)
     names = [market.name for market in markets]
+    crowd = read_crowd(file.section("population"))
+    named = tuple(_named(entry, names) for entry in file.sections("accounts", optional=True))
+    clients = [*(one.name for one in named if one.market), *member_names(crowd, names)]
     scenario = Scenario(
         key=path.stem,
         title=file.text("title"),
         about=" ".join(file.text("about").split()),
         seed=file.whole("seed", 0, 2**63, 1),
         markets=markets,
-        crowd=read_crowd(file.section("population")),
-        named=tuple(_named(entry, names) for entry in file.sections("accounts", optional=True)),
+        crowd=crowd,
+        named=named,
         insurance=_insurance(file.section("insurance")),
         takers=tuple(_taker(entry) for entry in file.sections("liquidators", optional=True)),
+        brokers=read_brokers(file, clients),
+        fund=read_fund(file.section("fund", optional=True)),
+        switches=switches,
         auction=read_auction(file.section("auction", optional=True)),
         tick=file.whole("tick", 1, 600, TICK_S),
         watch=file.seconds("watch", WATCH_S),

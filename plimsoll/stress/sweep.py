@@ -31,8 +31,10 @@ class Day:
     bankrupt: int
     account_equity: int
     deficits: Mapping[str, int]
+    broker: int
     junior: int
     senior: int
+    fund: int
     haircut: int
     shortfall: int
     redemption_rate: int  # ray
@@ -80,8 +82,10 @@ def play_day(plan: SweepPlan, day: Draw) -> Day:
         bankrupt=figures["bankrupt"],
         account_equity=figures["account_equity"],
         deficits=outcome.deficits,
+        broker=figures["broker"],
         junior=figures["junior"],
         senior=figures["senior"],
+        fund=figures["fund"],
         haircut=figures["haircut"],
         shortfall=figures["shortfall"],
         redemption_rate=figures["redemption_rate"],
@@ -107,9 +111,11 @@ def limits_of(plan: SweepPlan) -> Limits:
 def survives(plan: SweepPlan, day: Draw, capital: int, market: str | None) -> Outcome:
     """Play a day again with other capital (wad), with a gap in one market only if one is named.
 
-    Nobody leaves: what is asked is whether the fund pays.
+    Nobody leaves and nobody has a broker: what is asked is whether the capital pays.
     """
-    again = replace(alone(day, market) if market else day, capital=capital, leave_ppm=0)
+    again = replace(
+        alone(day, market) if market else day, capital=capital, leave_ppm=0, sponsored_ppm=0
+    )
     return play(scenario_of(plan, again), samples=False)
 
 
@@ -132,11 +138,14 @@ def row(day: Day) -> dict[str, str]:
         "appetite": exact(drawn.appetite),
         "over_s": str(drawn.over),
         "winners_leave": exact(drawn.leave_ppm, PPM),
+        "sponsored": exact(drawn.sponsored_ppm, PPM),
         "bankrupt": str(day.bankrupt),
         "account_equity": exact(day.account_equity),
         **{f"deficit_{name}": exact(amount) for name, amount in day.deficits.items()},
+        "broker": exact(day.broker),
         "junior": exact(day.junior),
         "senior": exact(day.senior),
+        "fund": exact(day.fund),
         "haircut": exact(day.haircut),
         "shortfall": exact(day.shortfall),
         "redemption_rate": exact(day.redemption_rate, 10**27),

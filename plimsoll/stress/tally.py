@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from plimsoll.stress.logs import Log
 from plimsoll.units import RAY, div_down, div_up, wad_mul_down
 
-JUNIOR_LAYER = 3
-SENIOR_LAYER = 4
+LAYER_NAMES: Final = {2: "broker", 3: "junior", 4: "senior", 5: "fund"}
+FAILED: Final = 8
+SUSPENDED: Final = 4
+TOKEN_UNIT: Final = 10**12  # wad
 
 
 @dataclass
@@ -22,8 +25,18 @@ class Tally:
     started: list[str] = field(default_factory=list)
     liquidated: set[str] = field(default_factory=set)
     deficits: Counter[str] = field(default_factory=Counter)  # of each account, before any payer
-    junior: int = 0
-    senior: int = 0
+    drawn: Counter[str] = field(default_factory=Counter)  # by name of the layer
+    guaranteed: Counter[str] = field(default_factory=Counter)  # layer 2, by account
+    operators_lost: int = 0
+    depositors_lost: int = 0  # of broker vaults
+    calls: dict[str, int] = field(default_factory=dict)  # open margin calls: deadline
+    called: int = 0
+    cured: int = 0
+    defaulted: set[str] = field(default_factory=set)
+    unsponsored: set[str] = field(default_factory=set)  # whose guarantee has ended
+    dues: dict[str, int] = field(default_factory=dict)  # broker vault: when it must fill the fund
+    unfillable: set[str] = field(default_factory=set)  # broker vaults without the capital for it
+    states: dict[str, int] = field(default_factory=dict)  # broker vault: its last state
     covered: int = 0
     haircut: int = 0
     haircuts: dict[int, int] = field(default_factory=dict)  # by market
@@ -53,6 +66,15 @@ class Tally:
     def refuse(self, what: str) -> None:
         """Something was wanted and refused."""
         self.refusals[what] += 1
+
+    @property
+    def paid(self) -> int:
+        """What layers 2 to 5 paid."""
+        return self.drawn.total()
+
+    def in_state(self, state: int) -> int:
+        """Brokers whose last state this is."""
+        return sum(found == state for found in self.states.values())
 
     @property
     def largest_haircut(self) -> int:
@@ -96,10 +118,50 @@ class Tally:
         self.rematched[log["market"]] += log["size"]
 
     def _drawn(self, log: Log) -> None:
-        if log["layer"] == JUNIOR_LAYER:
-            self.junior += log["units"]
-        elif log["layer"] == SENIOR_LAYER:
-            self.senior += log["units"]
+        name = LAYER_NAMES[log["layer"]]
+        self.drawn[name] += log["units"]
+        if name == "broker":
+            self.guaranteed[self.name_of(log["account"])] += log["units"]
+
+    def _loss_paid(self, log: Log) -> None:
+        self.operators_lost += log["from_stake"] * TOKEN_UNIT
+        self.depositors_lost += log["from_pool"] * TOKEN_UNIT
+
+    def _margin_called(self, log: Log) -> None:
+        self.called += 1
+        self.calls[self.name_of(log["account"])] = log["deadline"]
+
+    def _clock_stopped(self, log: Log) -> None:
+        self.calls[self.name_of(log["account"])] = log["deadline"]
+
+    def _margin_cured(self, log: Log) -> None:
+        self.cured += 1
+        del self.calls[self.name_of(log["account"])]
+
+    def _margin_defaulted(self, log: Log) -> None:
+        name = self.name_of(log["account"])
+        self.defaulted.add(name)
+        del self.calls[name]
+
+    def _guarantee_ended(self, log: Log) -> None:
+        name = self.name_of(log["account"])
+        self.unsponsored.add(name)
+        self.calls.pop(name, None)
+
+    def _member_drawn(self, log: Log) -> None:
+        vault = _address(log["broker"])
+        if log["due"]:
+            self.dues[vault] = log["due"]
+            self.unfillable.discard(vault)
+
+    def _filled(self, log: Log) -> None:
+        self.dues.pop(_address(log["broker"]), None)
+
+    def _state_changed(self, log: Log) -> None:
+        vault = _address(log["broker"])
+        self.states[vault] = log["state"]
+        if log["state"] in (FAILED, SUSPENDED):
+            self.dues.pop(vault, None)
 
     def _concession_paid(self, log: Log) -> None:
         self.insurance_concessions += log["units"]
@@ -122,7 +184,21 @@ _HANDLERS: Mapping[str, Callable[[Tally, Log], None]] = {
     "ConcessionPaid": Tally._concession_paid,
     "DrawReceived": Tally._draw_received,
     "ShortfallBooked": Tally._shortfall_booked,
+    "LossPaid": Tally._loss_paid,
+    "MarginCalled": Tally._margin_called,
+    "ClockStopped": Tally._clock_stopped,
+    "MarginCured": Tally._margin_cured,
+    "MarginDefaulted": Tally._margin_defaulted,
+    "GuaranteePaid": Tally._guarantee_ended,
+    "Released": Tally._guarantee_ended,
+    "MemberDrawn": Tally._member_drawn,
+    "Filled": Tally._filled,
+    "StateChanged": Tally._state_changed,
 }
+
+
+def _address(word: int) -> str:
+    return f"0x{word:040x}"
 
 
 def part_ray(amount: int, whole: int) -> int:

@@ -100,6 +100,8 @@ class Venue:
         self.logs = LogReader(self.client)
         self.probe = StateProbe(self.chain, self._deploy_probe())
         self.people: dict[str, Person] = {}
+        self.holders: set[str] = set()
+        """Addresses beside the people's to which tokens went."""
         self._by_account: dict[int, str] = {}
         self._salt = 0
         for vault in (self.client.custody, self.client.junior, self.client.senior):
@@ -212,6 +214,15 @@ class Venue:
         raw = PrivateKey(one.key).sign_recoverable(digest, hasher=None)
         return SignedOrder(order, one.address, raw[:64] + bytes([27 + raw[64]]))
 
+    # --- brokers -----------------------------------------------------------------------
+
+    def give(self, one: Person, tokens: int, spender: Contract) -> None:
+        """Token units for somebody's wallet, and leave for a contract to take them."""
+        if tokens:
+            self.holders.add(one.address)
+            self.send(self.bank, self.client.token, "transfer", one.address, tokens)
+            self.send(one.address, self.client.token, "approve", spender.address, tokens)
+
     # --- prices and time ---------------------------------------------------------------
 
     def publish(self, market: MarketPlan, feed: int, price: int, updated_at: int) -> None:
@@ -234,6 +245,7 @@ class Venue:
         self.chain.revert(self._first)
         self._first = self.chain.snapshot()
         self.people.clear()
+        self.holders.clear()
         self._by_account.clear()
         self._salt = 0
 

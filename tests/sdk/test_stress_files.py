@@ -7,88 +7,17 @@ from pathlib import Path
 import pytest
 
 from plimsoll.errors import ConfigError
+from plimsoll.risk_terms import Concentration
 from plimsoll.scenario import LEVERAGE_CLASSES
+from plimsoll.stress.brokers import FundPlan
 from plimsoll.stress.crowd import build_crowd, member_names
 from plimsoll.stress.draws import DEFAULT, draw, load_sweep, scenario_of
 from plimsoll.stress.events import Price, Trade
 from plimsoll.stress.prices import Path as PricePath
 from plimsoll.stress.scenario import FOLDER, Scenario, load_all, load_scenario
+from plimsoll.stress.terms import Terms
 from plimsoll.units import PPM, WAD
-
-GOOD = """
-title = "A fall"
-about = "Something falls."
-
-[[markets]]
-preset = "BTC"
-
-[population]
-accounts = 8
-leverage = { 2 = 0.5, 10 = 0.5 }
-
-[insurance]
-junior = 1_000
-senior = 0.5
-
-[[liquidators]]
-name = "calm"
-deposit = 1_000
-appetite = 1_000
-least_concession = 0.01
-
-[[events]]
-at = "1h 30m"
-do = "price"
-to = { BTC = 0.8 }
-over = "5m"
-
-[expect]
-shortfall = false
-bankrupt = { least = 1, most = 3 }
-"""
-
-# what is wrong: a piece of the good file, what stands there instead, the words of the refusal
-MISTAKES = {
-    "no title": ('title = "A fall"', "", "title is missing"),
-    "misspelt": ("[insurance]", "[insurence]", "insurence is not known here"),
-    "unknown preset": ('preset = "BTC"', 'preset = "XYZ"', "markets[1].preset must be one of BTC"),
-    "bad term": ('"BTC"', '"BTC"\nband = 3', "markets[1].band must lie between 0 and 0.2"),
-    "not a number": ("junior = 1_000", 'junior = "much"', "insurance.junior must be a number"),
-    "negative": ("junior = 1_000", "junior = -1", "insurance.junior must be an amount"),
-    "too fine": (
-        "senior = 0.5",
-        "senior = 0.0000000000000000001",
-        "insurance.senior must be a num",
-    ),
-    "mix too large": ("2 = 0.5", "2 = 0.6", "population.leverage must share out exactly 1"),
-    "no leverage": ("2 = 0.5", "two = 0.5", "population.leverage.two is no leverage"),
-    "half an account": ("accounts = 8", "accounts = 8.5", "population.accounts must be a whole"),
-    "no time": ('"1h 30m"', '"soon"', "events[1].at must be a time"),
-    "no event": ('do = "price"', 'do = "pray"', "events[1].do must be one of price, feeds"),
-    "other market": ("{ BTC = 0.8 }", "{ ETH = 0.8 }", "events[1].to.ETH is not known here"),
-    "brokers": ("[expect]", "[[brokers]]\n[expect]", "brokers is not known here"),
-    "no measure": ("shortfall = false", "shortfal = false", "expect.shortfal is not known here"),
-    "no bound": ("{ least = 1, most = 3 }", "{}", "expect.bankrupt must name least, most"),
-    "no flag": ("shortfall = false", "shortfall = 0", "expect.shortfall must be true or false"),
-    "same name": ('"calm"', '"BTC-long-01"', "accounts and liquidators must have different names"),
-    "nobody": (
-        '"price"\nto = { BTC = 0.8 }\nover = "5m"',
-        '"withdraw"\nwho = "ann"',
-        "events[1].who names nobody: 'ann'",
-    ),
-    "no such feed": (
-        '"price"\nto = { BTC = 0.8 }\nover = "5m"',
-        '"feeds"\nmarket = "BTC"\nfeeds = [4]\nstate = "dead"',
-        "events[1].feeds must name feeds from 1 to 3",
-    ),
-    "delay of nothing": (
-        '"price"\nto = { BTC = 0.8 }\nover = "5m"',
-        '"feeds"\nmarket = "BTC"\nstate = "delayed"',
-        "events[1].delay belongs to",
-    ),
-    "legs": ("accounts = 8", "accounts = 8\nlegs = 2", "population.legs is more than there are"),
-    "few accounts": ("accounts = 8", "accounts = 1", "population.accounts must be a whole number"),
-}
+from tests.support.stress_files import GOOD, MISTAKES
 
 
 def written(folder: Path, text: str) -> Path:
@@ -106,6 +35,18 @@ def test_file__good__is_read(tmp_path: Path) -> None:
     scenario = load_scenario(written(tmp_path, GOOD))
     assert scenario.key == "file"
     assert scenario.insurance.senior == WAD // 2
+    alpha, beta = scenario.brokers
+    everybody = member_names(scenario.crowd, ["BTC"])
+    assert alpha.names(everybody) == ["BTC-long-01", "BTC-short-01"]
+    assert (alpha.stake, alpha.pool, alpha.guarantee_ppm) == (900 * WAD, 100 * WAD, PPM // 2)
+    assert (alpha.cure, alpha.term) == (7_200, 30 * 86_400)
+    assert (beta.pool, beta.cure, beta.omega_ppm, beta.refills) == (0, 21_600, 2 * PPM, True)
+    assert scenario.fund == FundPlan(10_000 * WAD, 200_000, 500_000)
+    assert scenario.switches.off == []
+    guard = scenario.markets[0].guard
+    assert guard.risk is not None
+    assert guard.buffer is not None
+    assert (guard.risk.hold_seconds, guard.buffer.share_ppm) == (120, PPM)
     assert scenario.events == (Price(5_400, {"BTC": 800_000}, 300),)
     assert [expectation.text for expectation in scenario.expect] == [
         "shortfall: none",
@@ -136,6 +77,29 @@ def test_file__unreadable__told(tmp_path: Path, text: str | None, words: str) ->
 def test_folder__empty__told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no scenario in"):
         load_all(tmp_path)
+
+
+def test_terms__switched_off__the_market_has_none(tmp_path: Path) -> None:
+    off = "[terms]\nrisk = false\nbuffer = false\nconcentration = false"
+    scenario = load_scenario(written(tmp_path, GOOD.replace("[terms]\nconcentration = true", off)))
+    assert scenario.switches.off == ["risk", "buffer", "concentration"]
+    assert scenario.markets[0].guard == Terms()
+
+
+def test_terms__surcharge__of_what_is_beyond_the_share_or_the_floor() -> None:
+    terms = Terms(concentration=Concentration(20, 2, 3))
+    interest = 1_000_000 * WAD
+    assert terms.surcharge(200_000 * WAD, interest) == 0
+    assert terms.surcharge(300_000 * WAD, interest) == 2_000 * WAD
+    # 10,000 doubled three times
+    assert terms.surcharge(180_000 * WAD, 100_000 * WAD) == 2_000 * WAD
+    assert Terms().surcharge(300_000 * WAD, interest) == 0
+
+
+def test_sweep_file__too_little_capital_of_brokers__told(tmp_path: Path) -> None:
+    text = DEFAULT.read_text(encoding="utf-8").replace("pool = 0.625", "pool = 0.5")
+    with pytest.raises(ConfigError, match=r"brokers\.stake and pool must cover the guarantees"):
+        load_sweep(written(tmp_path, text))
 
 
 def test_sweep_file__gaps_that_fall__told(tmp_path: Path) -> None:
@@ -182,6 +146,14 @@ def test_crowd__named_share__held_by_the_named_account(shipped: dict[str, Scenar
     market = scenario.markets[0]
     held = whale.legs[0].size * market.price // WAD
     assert abs(held * 10 - 3 * market.open_interest) < market.open_interest // 1_000
+
+
+def test_crowd__deposit_only__is_no_member(shipped: dict[str, Scenario]) -> None:
+    one = shipped["winners_leave"]
+    members = build_crowd(one.crowd, one.named, one.markets, one.seed)
+    assert [named.name for named in one.named] == ["exit-desk"]
+    assert all(member.legs for member in members)
+    assert len(members) == one.crowd.accounts
 
 
 def test_crowd__leverage_mix__shares_met_and_deposits_follow(shipped: dict[str, Scenario]) -> None:

@@ -33,7 +33,12 @@ ACCOUNTS = 36  # in each market, fewer than the files have
 
 
 def smaller(scenario: Scenario) -> Scenario:
-    """The same with fewer accounts, and keepers who look half as often."""
+    """The same with fewer accounts, and keepers who look half as often.
+
+    Brokers have the capital for the clients that the file gives them: what has some stays as it is.
+    """
+    if scenario.brokers:
+        return scenario
     accounts = ACCOUNTS * len(scenario.markets)
     return replace(scenario.reduced(accounts), tick=max(scenario.tick, 60))
 
@@ -113,12 +118,28 @@ def test_limits__one_market__a_quarter_of_the_capital(outcomes: dict[str, Outcom
         assert sum(outcome.capital) * 24 // 100 < drawn < sum(outcome.capital) * 26 // 100
 
 
+def test_winners__held_or_not__is_the_difference_of_a_shortfall(
+    outcomes: dict[str, Outcome],
+) -> None:
+    left, held = outcomes["winners_leave"], outcomes["winners_held"]
+    assert (left.terms_off, held.terms_off) == (("risk",), ())
+    assert held.refusals["leave: hold: profit"] > 0
+    assert held.figures["shortfall"] == 0 < left.figures["shortfall"]
+
+
 def test_exits__a_loss_pending__refused(outcomes: dict[str, Outcome]) -> None:
     assert outcomes["insurance_leaves"].refusals["redeem: vault: loss pending"] == 1
 
 
 def test_feeds__stopped__nobody_trades(outcomes: dict[str, Outcome]) -> None:
     assert outcomes["feeds_stopped"].refusals["trade: oracle: no price"] == 1
+
+
+def test_opening__named_with_a_deposit__has_it_once() -> None:
+    played = start(smaller(next(s for s in load_all() if s.key == "winners_leave")))
+    desk = played.venue.people["exit-desk"]
+    (named,) = played.scenario.named
+    assert played.venue.read([desk]).accounts[desk.account].equity == named.deposit
 
 
 def test_absent_liquidators__nothing_taken__all_rematched(outcomes: dict[str, Outcome]) -> None:
@@ -143,7 +164,7 @@ def test_expectation__wrong__told(outcomes: dict[str, Outcome]) -> None:
 
 
 def test_books__after_a_run__reconcile(gap: Play) -> None:
-    found = reconcile(gap.venue, gap.tally)
+    found = reconcile(gap.venue, gap.tally, gap.brokerage)
     assert found.problems == ()
     assert found.tokens_minted == found.tokens_found
     assert abs(found.difference) < UNIT
@@ -155,7 +176,7 @@ def test_books__a_token_unit_gone_from_custody__found(gap: Play) -> None:
     snapshot = venue.chain.snapshot()
     nobody = "0x" + "11" * 20
     venue.send(venue.client.custody.address, venue.client.token, "transfer", nobody, 1)
-    found = reconcile(venue, gap.tally)
+    found = reconcile(venue, gap.tally, gap.brokerage)
     venue.chain.revert(snapshot)
     assert [text.split()[0] for text in found.problems] == ["custody", str(found.tokens_minted)]
     with pytest.raises(ChainError, match="gap: the books do not reconcile"):
@@ -163,11 +184,11 @@ def test_books__a_token_unit_gone_from_custody__found(gap: Play) -> None:
 
 
 def test_books__a_draw_nobody_counted__found(gap: Play) -> None:
-    gap.tally.junior -= 2 * UNIT
+    gap.tally.drawn["junior"] -= 2 * UNIT
     try:
-        problems = reconcile(gap.venue, gap.tally).problems
+        problems = reconcile(gap.venue, gap.tally, gap.brokerage).problems
     finally:
-        gap.tally.junior += 2 * UNIT
+        gap.tally.drawn["junior"] += 2 * UNIT
     assert len(problems) == 2
     assert "belong to nobody" in problems[0]
     assert "accounts were covered" in problems[1]
