@@ -12,6 +12,7 @@ The same arguments give the same files.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import math
 import shutil
@@ -29,6 +30,7 @@ from plimsoll.deployment import claim_folder
 from plimsoll.errors import InputError
 from plimsoll.replay import measure, tables
 from plimsoll.replay.book import LEAST_ACCOUNTS, load_day, read_outlines
+from plimsoll.replay.brokers import open_vaults
 from plimsoll.replay.charts import draw_all
 from plimsoll.replay.html import page
 from plimsoll.replay.opening import build
@@ -112,7 +114,7 @@ def replay(args: argparse.Namespace, say: Callable[[str], None]) -> Replay:
         settings = replace(settings, seed=args.seed)
     say("reading the day")
     day = load_day(args.data, args.scenario, args.accounts, args.seed)
-    stage = build(day, progress=say)
+    stage = build(day, say, before=functools.partial(open_vaults, plan=settings.brokers))
     whole, day = day, measure.as_opened(stage.day, stage.people)
     outcomes = []
     for policy in settings.policies:
@@ -124,6 +126,8 @@ def replay(args: argparse.Namespace, say: Callable[[str], None]) -> Replay:
         performance = play(
             stage,
             insurance=math.floor(policy.insurance * day.scale),
+            brokers=settings.brokers,
+            sponsored_ppm=policy.sponsored_ppm,
             progress=_named(policy.title, say),
         )
         outcomes.append(measure.performed(policy, settings, day, performance))

@@ -15,6 +15,11 @@ MAX_BUCKETS: Final = 200
 """Buckets that one call of `resolve` works on."""
 
 
+def name_of(wave: int, market: int) -> str:
+    """Who goes bankrupt in a market in a wave."""
+    return f"wave {wave}, {market}"
+
+
 def open_bankrupt(venue: Venue, market: int, name: str, loss: int) -> int:
     """An account that is `loss` (wad) short at `MARK`, to a token unit below; returns it.
 
@@ -29,7 +34,7 @@ def open_bankrupt(venue: Venue, market: int, name: str, loss: int) -> int:
     if 2 * size > held > 0:
         size = held // 2
         top = max(top, div_up((MARK + div_up(loss * WAD, size)) * PPM, PPM - IM_PPM))
-    owner = Venue.owner(name)
+    owner = Venue.keyed(name).address
     account = account_id(owner)
     price = venue.set_mark(market, top)
     paid = div_up(size * price, WAD)

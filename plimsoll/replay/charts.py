@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from plimsoll.replay.measure import PolicyOutcome
+from plimsoll.replay.outcome import PolicyOutcome
 from plimsoll.replay.report import Replay
 from plimsoll.report.palette import BLUE, GREEN, GREY, INK, ORANGE, PALE, PURPLE, RED, SKY, STYLE
 from plimsoll.units import WAD
@@ -25,7 +25,8 @@ POLICY_STYLES: Final = {
     "profit": (PURPLE, ""),
     "plimsoll": (BLUE, ""),
 }
-INSURED: Final = (GREEN, SKY, INK)  # colours of further Plimsoll policies, in turn
+INSURED: Final = (GREEN, SKY, INK)  # colours of Plimsoll with insurance, in turn
+SPONSORED: Final = ("#5B3A00", "#A06A00", "#D9A441", GREY)  # and with brokers
 LEAST_SHOWN: Final = 1e-9  # shares below are drawn here on a scale of powers
 
 
@@ -66,7 +67,9 @@ def money(replay: Replay) -> Figure:
 
     begins = [0.0] * len(outcomes)
     parts: tuple[tuple[str, str, Callable[[PolicyOutcome], int]], ...] = (
+        ("brokers' guarantees", GREEN, lambda outcome: outcome.brokers),
         ("insurance", SKY, lambda outcome: outcome.insurance),
+        ("guaranty fund", PURPLE, lambda outcome: outcome.fund),
         ("winners", ORANGE, lambda outcome: outcome.taken),
         ("nobody", RED, lambda outcome: outcome.shortfall),
     )
@@ -129,7 +132,7 @@ def people(replay: Replay) -> Figure:
             where="post",
             color=colour,
             lw=1.9,
-            ls="--" if outcome.insured else "-",
+            ls=":" if outcome.sponsored else "--" if outcome.insured else "-",
             label=outcome.title,
         )
     axes.set_xscale("log")
@@ -140,7 +143,7 @@ def people(replay: Replay) -> Figure:
     axes.set_xlabel("so many of the winners, the hardest hit first …")
     axes.set_ylabel("… lost at least this part of their profit")
     axes.set_title("Who is hit, and how hard, over the whole day")
-    axes.legend(loc="lower left", fontsize=8.5)
+    axes.legend(loc="lower left", fontsize=8.5, ncols=2)
     return figure
 
 
@@ -148,13 +151,13 @@ def gas(replay: Replay) -> Figure:
     """Dots: gas of every wave by the buckets it charged, and gas of a bucket by its members."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(10.5, 3.6), layout="constrained")
     rounds = [one for one in replay.plain.rounds if one.buckets]
-    gas_used = [one.gas or 0 for one in rounds]
+    gas_used = [one.resolve_gas or 0 for one in rounds]
     buckets = [one.buckets or 1 for one in rounds]
     members = [(one.accounts or 0) / count for one, count in zip(rounds, buckets, strict=True)]
     each = [amount / count / 1e3 for amount, count in zip(gas_used, buckets, strict=True)]
     _dots(left, buckets, [amount / 1e6 for amount in gas_used], [one.wave for one in rounds])
     left.set_xlabel("buckets of the ADL index that the wave charged")
-    left.set_title("Gas of a wave, million")
+    left.set_title("Gas of a wave's calls of resolve, million")
     _dots(right, members, each, [one.wave for one in rounds])
     right.set_xlabel("accounts in each bucket, on average")
     right.set_title("Gas of a bucket, thousand")
@@ -178,18 +181,19 @@ def _style(replay: Replay, outcome: PolicyOutcome) -> tuple[str, str]:
         return POLICY_STYLES["published"]
     policies = replay.settings.policies
     policy = next(one for one in policies if one.key == outcome.key)
-    if policy.insurance == 0:
+    if policy.kind != "plimsoll" or policy.bare:
         return POLICY_STYLES[policy.kind]
-    insured = [one.key for one in policies if one.insurance > 0]
+    if policy.sponsored_ppm:
+        sponsored = [one.key for one in policies if one.sponsored_ppm]
+        return SPONSORED[sponsored.index(policy.key) % len(SPONSORED)], ""
+    insured = [one.key for one in policies if one.insurance]
     return INSURED[insured.index(policy.key) % len(INSURED)], ""
 
 
 def _compared(replay: Replay) -> set[str]:
     """Keys of the policies that stand beside the venue, wave by wave."""
     return {
-        policy.key
-        for policy in replay.settings.policies
-        if policy.kind in ("queue", "plimsoll") and policy.insurance == 0
+        policy.key for policy in replay.settings.policies if policy.kind == "queue" or policy.bare
     }
 
 

@@ -16,7 +16,7 @@ from plimsoll.replay.population import MARK
 from plimsoll.replay.venue import AUCTION_S, TOKEN, Venue
 from plimsoll.units import PPM, WAD
 
-JUNIOR, SENIOR = 3, 4
+BROKER, JUNIOR, SENIOR, FUND = 2, 3, 4, 5
 
 _LOWEST_PPM: Final = 100_000
 _REHEARSAL_LOSS: Final = 10 * WAD

@@ -8,7 +8,8 @@ from typing import Final
 from plimsoll import abi, artifacts
 from plimsoll.chain.evm import Outcome
 from plimsoll.replay.forms import words_of
-from plimsoll.replay.insurance import JUNIOR, SENIOR
+from plimsoll.replay.insurance import BROKER, FUND, JUNIOR, SENIOR
+from plimsoll.replay.venue import TOKEN
 
 _SOURCES: Final = {
     "HaircutSet": "AdlEngine",
@@ -17,6 +18,7 @@ _SOURCES: Final = {
     "Reserved": "Liquidator",
     "Finished": "Liquidator",
     "Drawn": "Waterfall",
+    "LossPaid": "BrokerVault",
 }
 
 
@@ -40,15 +42,26 @@ class Tally:
         """Of the winners charged, by market, as the contracts summed it."""
         self.shares_ray: dict[int, int] = {}
         """Every winner's share, by market."""
-        self.drawn = {JUNIOR: 0, SENIOR: 0}
+        self.drawn = {BROKER: 0, JUNIOR: 0, SENIOR: 0, FUND: 0}
+        self.stakes = 0
+        """What operators of broker vaults lost."""
+        self.pools = 0
+        """What their depositors lost."""
+        self.starts = 0
+        self.start_gas = 0
         self.shortfall = 0
         self.buckets: set[int] = set()
         """Keys of the buckets charged or re-matched."""
         self.finished: set[int] = set()
         """Accounts whose loss is dealt with."""
 
+    def started(self, outcome: Outcome) -> None:
+        """Count a liquidation's start."""
+        self.starts += 1
+        self.start_gas += outcome.gas
+
     def add(self, outcome: Outcome) -> None:
-        """Count a transaction."""
+        """Count a call of `resolve`."""
         self.calls += 1
         self.gas += outcome.gas
         for _, topics, data in outcome.logs:
@@ -64,6 +77,9 @@ class Tally:
                 self.buckets.add(_number(topics[3]))
             elif kind == "Drawn":
                 self.drawn[_number(topics[1])] += values[0]
+            elif kind == "LossPaid":
+                self.stakes += values[1] * TOKEN
+                self.pools += values[2] * TOKEN
             elif kind == "Finished":
                 self.finished.add(_number(topics[1]))
                 self.shortfall += values[2]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from plimsoll.replay.book import Day, Holding
 from plimsoll.replay.opening import Person
+from plimsoll.replay.outcome import PolicyOutcome, Round
 from plimsoll.replay.policies import Simulation, middle, simulate
 from plimsoll.replay.population import deal
 from plimsoll.replay.settings import Policy, Published, Settings
@@ -17,96 +18,6 @@ from plimsoll.units import PPM, WAD, div_down
 
 INSURANCE: Final = ("junior", "senior")
 OTHER_DEALS: Final = 15
-
-
-@dataclass(frozen=True)
-class Round:
-    """One wave under one policy; amounts and shares in wad. None: not known or not applicable."""
-
-    wave: int
-    needed: int
-    taken: int  # from winners, by the contracts' events where they did it
-    insurance: int
-    shortfall: int
-    available: int  # profit of all winners right before
-    largest: int  # part of own profit
-    median: int | None  # of those who paid
-    accounts: int | None  # who paid
-    recirculation: int | None  # paid by accounts that thereby have less than nothing
-    charged: int | None = None  # what was taken, by the winners' positions before and after
-    out_of_reach: int | None = None  # profit within a tick of the mark, beside `available`
-    rematched: int | None = None  # accounts that lost a part of their position
-    buckets: int | None = None
-    gas: int | None = None
-    gas_calls: int | None = None
-
-    @property
-    def overshoot(self) -> int:
-        """Collected beyond what was needed; negative: a hole that nobody filled."""
-        return self.taken + self.insurance - self.needed
-
-
-@dataclass(frozen=True)
-class PolicyOutcome:
-    """A day under one policy; shares in wad of own profit over the whole day."""
-
-    key: str
-    title: str
-    kind: str  # "published", "simulation" or "contracts"
-    rounds: tuple[Round, ...]
-    insured: int = 0  # capital of the insurance vaults, wad
-    accounts: int | None = None  # who paid anything
-    largest: int | None = None
-    median: int | None = None  # of those who paid
-    hedged: int | None = None  # delta-neutral books, as assumed
-    broken: int | None = None  # of these, who lost too much: simulated haircut, or re-matching
-    paid_shares: tuple[int, ...] = ()  # per account with a profit, ascending
-    dropped: Mapping[str, int] | None = None  # reason -> accounts that are not as in the data
-
-    @property
-    def needed(self) -> int:
-        """Losses to be covered, all waves."""
-        return sum(one.needed for one in self.rounds)
-
-    @property
-    def taken(self) -> int:
-        """From winners, all waves."""
-        return sum(one.taken for one in self.rounds)
-
-    @property
-    def insurance(self) -> int:
-        """From the insurance vaults, all waves."""
-        return sum(one.insurance for one in self.rounds)
-
-    @property
-    def shortfall(self) -> int:
-        """Paid by nobody but everybody's redemption rate, all waves."""
-        return sum(one.shortfall for one in self.rounds)
-
-    @property
-    def net(self) -> int:
-        """Overshoots less undershoots."""
-        return sum(one.overshoot for one in self.rounds)
-
-    @property
-    def over(self) -> int:
-        """Overshoots alone."""
-        return sum(max(0, one.overshoot) for one in self.rounds)
-
-    @property
-    def under(self) -> int:
-        """Undershoots alone, as a positive number."""
-        return sum(max(0, -one.overshoot) for one in self.rounds)
-
-    @property
-    def recirculation(self) -> int | None:
-        """Haircuts of accounts that thereby have less than nothing, all waves."""
-        return _sum(one.recirculation for one in self.rounds)
-
-    @property
-    def gas(self) -> int | None:
-        """Gas of all calls of `resolve`; `start` is not counted."""
-        return _sum(one.gas for one in self.rounds)
 
 
 def published(day: Day, haircuts: Sequence[Published]) -> PolicyOutcome:
@@ -126,6 +37,8 @@ def published(day: Day, haircuts: Sequence[Published]) -> PolicyOutcome:
                 needed=wave.needed,
                 taken=wave.taken_by_venue,
                 insurance=0,
+                brokers=0,
+                fund=0,
                 shortfall=0,
                 available=wave.available,
                 largest=by_wave[wave.number].venue,
@@ -148,6 +61,8 @@ def simulated(policy: Policy, settings: Settings, day: Day, result: Simulation) 
             needed=one.needed,
             taken=one.taken,
             insurance=0,
+            brokers=0,
+            fund=0,
             shortfall=max(0, -one.overshoot),
             available=one.available,
             largest=one.largest,
@@ -170,6 +85,8 @@ def performed(policy: Policy, settings: Settings, day: Day, result: Performance)
             needed=one.needed,
             taken=one.taken,
             insurance=sum(one.layers[layer] for layer in INSURANCE),
+            brokers=one.layers["broker"],
+            fund=one.layers["fund"],
             shortfall=one.layers["shortfall"],
             available=one.available_profit,
             largest=one.largest_haircut,
@@ -180,8 +97,12 @@ def performed(policy: Policy, settings: Settings, day: Day, result: Performance)
             out_of_reach=one.out_of_reach,
             rematched=one.rematched,
             buckets=one.buckets,
-            gas=one.gas,
-            gas_calls=one.gas_calls,
+            start_gas=one.start_gas,
+            resolve_gas=one.gas,
+            resolve_calls=one.gas_calls,
+            bankrupt=one.bankrupt,
+            stakes=one.stakes if result.sponsored else None,
+            pools=one.pools if result.sponsored else None,
         )
         for one in result.waves
     )
@@ -191,7 +112,7 @@ def performed(policy: Policy, settings: Settings, day: Day, result: Performance)
     dropped = Counter(reason for _, reason in result.dropped)
     if result.capped:
         dropped["opened with more cash than they had, for initial margin"] = result.capped
-    return replace(outcome, dropped=dropped)
+    return replace(outcome, dropped=dropped, sponsored=result.sponsored)
 
 
 def as_opened(day: Day, people: Iterable[Person]) -> Day:
@@ -252,9 +173,3 @@ def _outcome(
         broken=sum(1 for part in hedged if part > limit),
         paid_shares=tuple(shares),
     )
-
-
-def _sum(values: Iterable[int | None]) -> int | None:
-    """The sum of what is known; None if nothing is."""
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None

@@ -49,12 +49,21 @@ class Stage:
     """Holdings that could not be opened: number and reason."""
     capped: int
     """Accounts that keep more cash than they had: initial margin lets no more out."""
+    vaults: tuple[str, ...] = ()
+    """Of the brokers, without capital."""
 
 
-def build(day: Day, progress: Progress, *, one_market: bool = False) -> Stage:
+def build(
+    day: Day,
+    progress: Progress,
+    *,
+    one_market: bool = False,
+    before: Callable[[Venue], tuple[str, ...]] = lambda _: (),
+) -> Stage:
     """Open every holding of the day on a chain of its own.
 
-    `one_market` puts all of them into one. Raises `ContractReverted` if the protocol refuses.
+    `one_market` puts all of them into one; `before` may deploy vaults and returns where they are.
+    Raises `ContractReverted` if the protocol refuses.
     """
     day, dropped = openable(day)
     table = deal(day, one_market=one_market)
@@ -62,6 +71,7 @@ def build(day: Day, progress: Progress, *, one_market: bool = False) -> Stage:
     genesis = day.waves[0].at_ms // 1_000 - _BEFORE_S
     # one market more, for whoever needs one without holdings
     venue = Venue(table.markets + 1, genesis - genesis % 300)
+    vaults = before(venue)
     venue.chain.settle()
     kept: list[int] = []
     opened = 0
@@ -87,6 +97,7 @@ def build(day: Day, progress: Progress, *, one_market: bool = False) -> Stage:
         people=people,
         dropped=dropped,
         capped=sum(1 for amount in kept if amount),
+        vaults=vaults,
     )
 
 

@@ -3,7 +3,8 @@
 Amounts are exact decimal strings in units of the settlement asset (dollars), shares are decimal
 strings of one; null or an empty cell means not known, or not applicable. The venue's `accounts`
 are those it deleveraged, and its haircuts parts of equity; everybody else's are parts of profit.
-`gas` is that of the calls of `resolve`.
+`gas` is that of the calls of `start` and `resolve`, which stand beside it. `brokers` and
+`guaranty_fund` are layers 2 and 5; `lost_by_operators` and `lost_by_depositors` share out the same.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from plimsoll.replay.book import Day
-from plimsoll.replay.measure import PolicyOutcome, Round
+from plimsoll.replay.brokers import Sponsored
+from plimsoll.replay.outcome import PolicyOutcome, Round
 from plimsoll.replay.quantiles import quantile
 from plimsoll.replay.settings import Settings
 from plimsoll.units import PPM, WAD, div_down, exact
@@ -41,11 +43,7 @@ class Replay:
     @property
     def plain(self) -> PolicyOutcome:
         """Plimsoll, waterfall off."""
-        key = next(
-            policy.key
-            for policy in self.settings.policies
-            if policy.kind == "plimsoll" and policy.insurance == 0
-        )
+        key = next(policy.key for policy in self.settings.policies if policy.bare)
         return next(outcome for outcome in self.outcomes if outcome.key == key)
 
     @property
@@ -67,6 +65,7 @@ def document(replay: Replay) -> Json:
         "assumptions": {
             "hedged_share": exact(settings.hedged_ppm, PPM),
             "hedge_broken_from": exact(settings.broken_ppm, PPM),
+            "brokers": settings.brokers_about,
         },
         "accounts": {
             "number": len(day.holdings),
@@ -145,6 +144,8 @@ def _round(one: Round) -> Json:
         "taken": exact(one.taken),
         "paid_by_winners": _known(one.charged),
         "insurance": exact(one.insurance),
+        "brokers": exact(one.brokers),
+        "guaranty_fund": exact(one.fund),
         "shortfall": exact(one.shortfall),
         "overshoot": exact(one.overshoot),
         "available_profit": exact(one.available),
@@ -156,7 +157,12 @@ def _round(one: Round) -> Json:
         "rematched": one.rematched,
         "buckets": one.buckets,
         "gas": one.gas,
-        "gas_calls": one.gas_calls,
+        "start_gas": one.start_gas,
+        "start_calls": one.bankrupt,
+        "resolve_gas": one.resolve_gas,
+        "resolve_calls": one.resolve_calls,
+        "lost_by_operators": _known(one.stakes),
+        "lost_by_depositors": _known(one.pools),
     }
 
 
@@ -168,6 +174,8 @@ def _totals(outcome: PolicyOutcome) -> Json:
         "needed": exact(outcome.needed),
         "taken": exact(outcome.taken),
         "insurance": exact(outcome.insurance),
+        "brokers": exact(outcome.brokers),
+        "guaranty_fund": exact(outcome.fund),
         "shortfall": exact(outcome.shortfall),
         "net_overshoot": exact(outcome.net),
         "overshoot": exact(outcome.over),
@@ -180,6 +188,10 @@ def _totals(outcome: PolicyOutcome) -> Json:
         "hedges_broken_by_haircut": outcome.broken if outcome.kind == "simulation" else None,
         "hedges_broken_by_rematching": outcome.broken if outcome.kind == "contracts" else None,
         "gas": outcome.gas,
+        "start_gas": outcome.start_gas,
+        "resolve_gas": outcome.resolve_gas,
+        "lost_by_operators": _known(outcome.stakes),
+        "lost_by_depositors": _known(outcome.pools),
     }
 
 
@@ -187,7 +199,22 @@ def _outcome(outcome: PolicyOutcome) -> Json:
     return {
         **_totals(outcome),
         "dropped": dict(outcome.dropped or {}),
+        "sponsored": None if outcome.sponsored is None else _sponsored(outcome.sponsored),
         "waves": [_round(one) for one in outcome.rounds],
+    }
+
+
+def _sponsored(one: Sponsored) -> Json:
+    return {
+        "clients": one.clients,
+        "bankrupt_accounts": one.bankrupt,
+        "loss_expected_of_clients": exact(one.loss),
+        "guarantees": exact(one.guarantees),
+        "stakes": exact(one.stakes),
+        "pools": exact(one.pools),
+        "guaranty_fund": exact(one.fund),
+        "brokers_failed": one.failed,
+        "shields_ended_early": one.early,
     }
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from plimsoll.replay.measure import PolicyOutcome
+from plimsoll.replay.brokers import Sponsored
+from plimsoll.replay.outcome import PolicyOutcome
 from plimsoll.replay.report import SHOWN_PPM, Replay, quantiles
 from plimsoll.report.grid import Grid
 from plimsoll.report.layout import clock
@@ -25,8 +26,8 @@ def policies_table(replay: Replay) -> Grid:
     return Grid(
         title="Policies side by side: money, million dollars",
         columns=(
-            *("policy", "how", "needed", "from winners", "from insurance", "from nobody"),
-            *("too much", "too little", "recirculated"),
+            *("policy", "how", "needed", "from winners", "from insurance", "from brokers"),
+            *("from their fund", "from nobody", "too much", "too little", "recirculated"),
         ),
         rows=tuple(
             (
@@ -35,8 +36,9 @@ def policies_table(replay: Replay) -> Grid:
                 *(
                     millions(amount)
                     for amount in (
-                        *(outcome.needed, outcome.taken, outcome.insurance, outcome.shortfall),
-                        *(outcome.over, outcome.under, outcome.recirculation),
+                        *(outcome.needed, outcome.taken, outcome.insurance, outcome.brokers),
+                        *(outcome.fund, outcome.shortfall, outcome.over),
+                        *(outcome.under, outcome.recirculation),
                     )
                 ),
             )
@@ -53,7 +55,7 @@ def people_table(replay: Replay) -> Grid:
         columns=(
             *("policy", "accounts charged", "largest haircut", "median haircut"),
             *("hedged books", "broken by haircut", "broken by re-matching"),
-            "gas of resolve, M",
+            *("gas of start, M", "gas of resolve, M"),
         ),
         rows=tuple(
             (
@@ -64,7 +66,8 @@ def people_table(replay: Replay) -> Grid:
                 _count(outcome.hedged),
                 _broken(outcome, "simulation"),
                 _broken(outcome, "contracts"),
-                NONE if outcome.gas is None else rounded(outcome.gas, 1, 10**6),
+                _gas(outcome.start_gas),
+                _gas(outcome.resolve_gas),
             )
             for outcome in replay.rows
         ),
@@ -78,7 +81,8 @@ def waves_table(replay: Replay) -> Grid:
         title=f"{replay.plain.title}, wave by wave, dollars",
         columns=(
             *("wave", "UTC", "needed", "taken", "difference", "profit before", "needed / profit"),
-            *("haircut", "accounts", "re-matched", "buckets", "gas of resolve", "calls"),
+            *("haircut", "accounts", "re-matched", "buckets"),
+            *("starts", "gas of start", "resolves", "gas of resolve"),
         ),
         rows=tuple(
             (
@@ -93,8 +97,10 @@ def waves_table(replay: Replay) -> Grid:
                 _count(one.accounts),
                 _count(one.rematched),
                 _count(one.buckets),
-                _count(one.gas),
-                _count(one.gas_calls),
+                _count(one.bankrupt),
+                _count(one.start_gas),
+                _count(one.resolve_calls),
+                _count(one.resolve_gas),
             )
             for one in replay.plain.rounds
         ),
@@ -144,9 +150,79 @@ def accounts_table(replay: Replay) -> Grid:
     )
 
 
-def of_policies(replay: Replay) -> tuple[Grid, Grid]:
+def brokers_table(replay: Replay) -> Grid:
+    """What brokers had put up and what they lost, by the part of the accounts they sponsor."""
+    return Grid(
+        title="Brokers, million dollars",
+        columns=(
+            *("policy", "clients", "their losses", "guaranteed", "stakes", "pools", "fund"),
+            *("guarantees paid", "fund paid", "lost by operators", "lost by depositors"),
+            *("winners pay less by", "failed"),
+        ),
+        rows=tuple(
+            (
+                outcome.title,
+                f"{one.clients} of {one.bankrupt}",
+                *(
+                    millions(amount)
+                    for amount in (
+                        *(one.loss, one.guarantees, one.stakes, one.pools, one.fund),
+                        *(outcome.brokers, outcome.fund, outcome.stakes, outcome.pools),
+                    )
+                ),
+                share(div_down((outcome.brokers + outcome.fund) * WAD, outcome.needed)),
+                str(one.failed),
+            )
+            for outcome, one in _with_brokers(replay)
+        ),
+    )
+
+
+def broker_waves_table(replay: Replay) -> Grid | None:
+    """Wave by wave, the layers of the policy that stands for those with brokers."""
+    shown = sponsored_example(replay)
+    if shown is None:
+        return None
+    return Grid(
+        title=f"{shown.title}, wave by wave, dollars",
+        columns=(
+            *("wave", "needed", "guarantees", "junior and senior", "fund", "winners", "nobody"),
+            *("haircut", "lost by operators", "lost by depositors"),
+        ),
+        rows=tuple(
+            (
+                str(one.wave),
+                *(
+                    rounded(amount)
+                    for amount in (
+                        *(one.needed, one.brokers, one.insurance, one.fund),
+                        *(one.taken, one.shortfall),
+                    )
+                ),
+                share(one.largest),
+                rounded(one.stakes or 0),
+                rounded(one.pools or 0),
+            )
+            for one in shown.rounds
+        ),
+    )
+
+
+def sponsored_example(replay: Replay) -> PolicyOutcome | None:
+    """The middle one of the policies whose only capital is the brokers'; None without any."""
+    found = [outcome for outcome, _ in _with_brokers(replay) if not outcome.insured]
+    return found[(len(found) - 1) // 2] if found else None
+
+
+def _with_brokers(replay: Replay) -> list[tuple[PolicyOutcome, Sponsored]]:
+    return [(one, one.sponsored) for one in replay.outcomes if one.sponsored is not None]
+
+
+def of_policies(replay: Replay) -> tuple[Grid, ...]:
     """What compares policies."""
-    return policies_table(replay), people_table(replay)
+    waves = broker_waves_table(replay)
+    brokers = () if waves is None else (brokers_table(replay), waves)
+    return (policies_table(replay), people_table(replay), *brokers)
 
 
 def every(replay: Replay) -> tuple[Grid, ...]:
@@ -179,6 +255,10 @@ def dust(amount: int) -> str:
     if amount and abs(amount) < WAD // 200:
         return f"{Decimal(amount) / WAD:.0e}"
     return rounded(amount)
+
+
+def _gas(amount: int | None) -> str:
+    return NONE if amount is None else rounded(amount, 1, 10**6)
 
 
 def _count(number: int | None) -> str:

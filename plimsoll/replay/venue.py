@@ -126,8 +126,18 @@ class Venue:
 
     @staticmethod
     def owner(name: str) -> str:
-        """The address of somebody by name."""
+        """The address of somebody by name, who only ever sends."""
         return to_checksum_address(keccak(text=name)[:20])
+
+    @staticmethod
+    def key(name: str) -> bytes:
+        """The private key of somebody who signs."""
+        return keccak(text=name)
+
+    @staticmethod
+    def keyed(name: str) -> KeySigner:
+        """Somebody who signs."""
+        return KeySigner(Venue.key(name))
 
     def deposit(self, account: int, amount: int) -> None:
         """Put `amount` (wad) into an account, rounded up to a token unit."""
@@ -188,6 +198,12 @@ class Venue:
         """Equity of an account, wad."""
         raw = self.chain.static(self.client.clearinghouse.address, self._health.filled(account))
         return signed(int.from_bytes(raw[:32]))
+
+    def shielded(self, account: int) -> bool:
+        """Whether only a guarantee keeps an account from liquidation."""
+        raw = self.chain.static(self.client.clearinghouse.address, self._health.filled(account))
+        equity, _, margin, _, _, _, shield = words_of(raw)
+        return signed(equity) < margin <= signed(equity) + shield
 
     # --- sending -----------------------------------------------------------------------
 

@@ -15,13 +15,15 @@ from typing import Final
 
 from plimsoll.errors import ChainError, InputError
 from plimsoll.replay import insurance as vaults
-from plimsoll.replay.bankrupt import MAX_BUCKETS, open_bankrupt
+from plimsoll.replay.bankrupt import MAX_BUCKETS, name_of, open_bankrupt
 from plimsoll.replay.book import Wave
+from plimsoll.replay.brokers import Brokers, Losses, Sponsored
 from plimsoll.replay.ledger import Change, Ledger
 from plimsoll.replay.logs import Tally, unreserved
 from plimsoll.replay.opening import Progress, Stage
 from plimsoll.replay.policies import middle
 from plimsoll.replay.population import MARK, MIN_NOTIONAL
+from plimsoll.replay.settings import BrokerPlan
 from plimsoll.replay.venue import AUCTION_S
 from plimsoll.units import WAD
 
@@ -59,10 +61,16 @@ class WaveResult:
     gas: int
     """Of all calls of `resolve`, each from cold storage."""
     gas_calls: int
+    start_gas: int
+    """Of all calls of `start`, likewise."""
     layers: dict[str, int]
-    """Who paid what: junior, senior, haircut, shortfall."""
+    """Who paid what: broker, junior, senior, fund, haircut, shortfall."""
     recirculation: int
     """Paid by winners who thereby have less than nothing."""
+    stakes: int = 0
+    """What operators of broker vaults lost, to guarantees and the fund."""
+    pools: int = 0
+    """What the vaults' depositors lost."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,8 @@ class Performance:
     """Wad, over all waves."""
     rematched: tuple[int, ...]
     """Part of the position that was re-matched, wad."""
+    sponsored: Sponsored | None = None
+    """The brokers, if there were any."""
 
 
 @dataclass
@@ -99,17 +109,29 @@ class _Round:
 
 
 def play(
-    stage: Stage, *, insurance: int = 0, junior_ppm: int = JUNIOR_PPM, progress: Progress
+    stage: Stage,
+    *,
+    insurance: int = 0,
+    junior_ppm: int = JUNIOR_PPM,
+    brokers: BrokerPlan | None = None,
+    sponsored_ppm: int = 0,
+    progress: Progress,
 ) -> Performance:
     """Play the day from the stage, as often as one likes, with so much insurance (wad).
 
-    Without insurance the waterfall is off: the vaults pay less than 0.01 in the whole day.
+    Without insurance the waterfall is off: the vaults pay less than 0.01 in the whole day. With
+    `brokers` a part of the bankrupt accounts have one; the stage must have been built with vaults.
     """
-    return _Play(stage, insurance, junior_ppm, progress).run()
+    one = _Play(stage, insurance, junior_ppm, progress)
+    if brokers is not None and sponsored_ppm:
+        one.sponsor(brokers, sponsored_ppm)
+    return one.run()
 
 
 class _Play:
     def __init__(self, stage: Stage, insurance: int, junior_ppm: int, progress: Progress) -> None:
+        self._brokers: Brokers | None = None
+        self._sponsored: Sponsored | None = None
         self._stage = stage
         self._progress = progress
         self._venue = stage.venue
@@ -119,6 +141,21 @@ class _Play:
         else:
             vaults.switch_off(self._venue, stage.table.markets + 1)
         self._ledger = Ledger(stage)
+
+    def sponsor(self, plan: BrokerPlan, part_ppm: int) -> None:
+        """Give a part of the accounts that will be bankrupt a broker."""
+        self._progress("guarantees")
+        day = self._stage.day
+        self._brokers = Brokers(self._venue, plan, self._stage.vaults, day.scale)
+        self._sponsored = self._brokers.begin(self._losses(), part_ppm)
+
+    def _losses(self) -> Losses:
+        """What every wave would lose in every market, had the waves before it taken nothing."""
+        return {
+            (wave.number, market): part
+            for wave, reach in zip(self._stage.day.waves, self._stage.table.reach, strict=True)
+            for market, part in _parts(wave.needed, self._profits(reach)).items()
+        }
 
     def run(self) -> Performance:
         """All waves, and the auctions that outlast the last one."""
@@ -131,19 +168,23 @@ class _Play:
             rounds.append(self._begin(wave, reach))
         self._finish(rounds, None)
         places = range(len(self._stage.day.holdings))
+        sponsored = self._sponsored
+        if sponsored is not None and self._brokers is not None:
+            sponsored = self._brokers.at_the_end(sponsored)
         return Performance(
             waves=tuple(_result(one) for one in rounds),
             dropped=self._stage.dropped,
             capped=self._stage.capped,
             paid=tuple(self._ledger.paid(place) for place in places),
             rematched=tuple(self._ledger.closed_part(place) for place in places),
+            sponsored=sponsored,
         )
 
     def _begin(self, wave: Wave, reach: int) -> _Round:
         """Open the wave's bankrupt accounts and start them; resolve those that cannot wait."""
         profits = self._profits(reach)
         accounts = {
-            market: open_bankrupt(self._venue, market, f"wave {wave.number}, {market}", part)
+            market: open_bankrupt(self._venue, market, name_of(wave.number, market), part)
             for market, part in _parts(wave.needed, profits).items()
         }
         one = _Round(
@@ -152,14 +193,19 @@ class _Play:
             out_of_reach=sum(map(self._ledger.out_of_reach, profits)),
             accounts=accounts,
         )
-        liquidator = self._venue.client.liquidator
-        urgent = [
-            market
-            for market, account in accounts.items()
-            if unreserved(self._venue.call(liquidator, "start", account))
-        ]
-        self._resolve(one, urgent)
+        self._resolve(
+            one, [market for market, account in accounts.items() if self._start(one, account)]
+        )
         return one
+
+    def _start(self, one: _Round, account: int) -> int:
+        """Start a liquidation; what of the loss no layer could promise, wad."""
+        if self._brokers is not None:
+            self._brokers.lower_shield(account)
+        self._venue.chain.settle()
+        outcome = self._venue.call(self._venue.client.liquidator, "start", account)
+        one.tally.started(outcome)
+        return unreserved(outcome)
 
     def _profits(self, reach: int) -> dict[int, int]:
         """Profit that can be asked in the markets that a wave hits.
@@ -239,9 +285,14 @@ def _result(one: _Round) -> WaveResult:
         buckets=len(tally.buckets),
         gas=tally.gas,
         gas_calls=tally.calls,
+        start_gas=tally.start_gas,
+        stakes=tally.stakes,
+        pools=tally.pools,
         layers={
+            "broker": tally.drawn[vaults.BROKER],
             "junior": tally.drawn[vaults.JUNIOR],
             "senior": tally.drawn[vaults.SENIOR],
+            "fund": tally.drawn[vaults.FUND],
             "haircut": tally.haircut,
             "shortfall": tally.shortfall,
         },

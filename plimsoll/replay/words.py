@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 from plimsoll.replay.bankrupt import JUMP_PPM
-from plimsoll.replay.measure import PolicyOutcome
+from plimsoll.replay.outcome import PolicyOutcome
 from plimsoll.replay.policies import middle
 from plimsoll.replay.population import MARK
 from plimsoll.replay.report import Replay
-from plimsoll.replay.tables import dust, millions, share
+from plimsoll.replay.tables import dust, millions, share, sponsored_example
 from plimsoll.replay.venue import IM_PPM
 from plimsoll.units import PPM, WAD, div_down, percent, rounded
 
@@ -28,7 +28,8 @@ def findings(replay: Replay) -> tuple[str, ...]:
         _hit(replay),
         _luck(replay),
         _places(plain),
-        *(_insured(outcome) for outcome in replay.outcomes if outcome.insured),
+        *(_insured(outcome) for outcome in replay.outcomes if _only_insured(outcome)),
+        *_brokers(replay),
         _gas(replay),
         _recirculated(replay),
     )
@@ -76,7 +77,7 @@ def _hit(replay: Replay) -> str:
     parts = (
         f"{outcome.title}: {outcome.accounts:,} accounts, at most {share(outcome.largest)}"
         for outcome in replay.outcomes
-        if outcome.accounts is not None and not outcome.insured
+        if outcome.accounts is not None and not outcome.insured and outcome.sponsored is None
     )
     return f"""Who paid, and the largest part of anyone's profit over the whole day:
         {"; ".join(parts)}."""
@@ -105,15 +106,42 @@ def _insured(outcome: PolicyOutcome) -> str:
         {millions(outcome.shortfall)} M."""
 
 
+def _only_insured(outcome: PolicyOutcome) -> bool:
+    return bool(outcome.insured) and outcome.sponsored is None
+
+
+def _brokers(replay: Replay) -> tuple[str, ...]:
+    """What brokers change, by how many accounts are assumed to have one."""
+    said = []
+    for outcome in replay.outcomes:
+        one = outcome.sponsored
+        if one is None:
+            continue
+        vaults = f"the vaults {millions(outcome.insurance)} M, " if outcome.insured else ""
+        said.append(
+            f"""{outcome.title}: {one.clients} of {one.bankrupt} bankrupt accounts, with
+            {percent(one.loss, max(1, outcome.needed), 0)} of the losses, have a guarantee,
+            {millions(one.guarantees)} M in all. Guarantees paid {millions(outcome.brokers)} M,
+            {vaults}the guaranty fund {millions(outcome.fund)} M, winners
+            {millions(outcome.taken)} M, nobody {millions(outcome.shortfall)} M. The brokers'
+            operators lost {millions(outcome.stakes)} M of {millions(one.stakes)} M, their
+            depositors {millions(outcome.pools)} M of {millions(one.pools)} M; {one.failed} of
+            {replay.settings.brokers.number} brokers failed."""
+        )
+    return tuple(said)
+
+
 def _gas(replay: Replay) -> str:
     rounds = replay.plain.rounds
-    least = min(rounds, key=lambda one: one.gas or 0)
-    most = max(rounds, key=lambda one: one.gas or 0)
-    return f"""Gas of a wave's calls of resolve lies between {least.gas or 0:,} (wave {least.wave}:
-        {least.buckets or 0:,} buckets, {least.accounts:,} accounts charged) and
-        {most.gas or 0:,} (wave {most.wave}: {most.buckets or 0:,} buckets,
-        {most.accounts:,} accounts): it follows the buckets. Starting the liquidations is not
-        counted."""
+    least = min(rounds, key=lambda one: one.resolve_gas or 0)
+    most = max(rounds, key=lambda one: one.resolve_gas or 0)
+    start = max((one.start_gas or 0) // (one.bankrupt or 1) for one in rounds)
+    return f"""Gas of a wave's calls of resolve lies between {least.resolve_gas or 0:,} (wave
+        {least.wave}: {least.buckets or 0:,} buckets, {least.accounts:,} accounts charged) and
+        {most.resolve_gas or 0:,} (wave {most.wave}: {most.buckets or 0:,} buckets,
+        {most.accounts:,} accounts): it follows the buckets, not the accounts in them. Starting a
+        liquidation comes on top, once for each bankrupt account: {start:,} each in the dearest
+        wave, {replay.plain.start_gas or 0:,} in the whole day."""
 
 
 def _recirculated(replay: Replay) -> str:
@@ -168,10 +196,34 @@ def limits(replay: Replay) -> tuple[str, ...]:
         at bankruptcy prices. A simulated haircut is a part of the position closed at its entry, and
         who takes over the losers' positions is not simulated: their hedges broken count what the
         haircut closed, those of Plimsoll what re-matching closed.""",
-        """Brokers and the guaranty fund, layers 2 and 5 of the waterfall, are not built yet and
-        take no part.""",
+        *_brokers_assumed(replay),
+        """Markets here have no stress factors, holds, caps by insurance capital or surcharge for
+        concentration. The positions are those that were there: a cap would refuse their opening,
+        and what a cap prevents is another question. Nobody trades or withdraws during the waves,
+        which is what factors and holds act on; resolve asks neither.""",
     )
     return tuple(_joined(sentence) for sentence in said)
+
+
+def _brokers_assumed(replay: Replay) -> tuple[str, ...]:
+    if sponsored_example(replay) is None:
+        return ()
+    return (
+        f"""Who had a broker is an assumption, at {_parts_assumed(replay)} of the bankrupt accounts,
+        drawn by seed; every smaller part is within the larger ones. Losses of single accounts
+        differ much, so a part of the accounts is not the same part of the losses.
+        {replay.settings.brokers_about}""",
+        """A guarantee is agreed the evening before, in proportion to the loss that the account
+        would have, had earlier waves taken nothing. Where the loss turns out smaller than the
+        guarantee, the operator ends the shield, to which its client agreed. Brokers' other
+        clients, calls that run their time, and refilling the fund have no part: everything
+        happens within minutes.""",
+    )
+
+
+def _parts_assumed(replay: Replay) -> str:
+    parts = sorted({one.sponsored_ppm for one in replay.settings.policies if one.sponsored_ppm})
+    return ", ".join(percent(part, PPM, 0) for part in parts)
 
 
 def _size_by_loss() -> int:

@@ -3,37 +3,24 @@
 from __future__ import annotations
 
 import csv
-import json
 from dataclasses import replace
-from fractions import Fraction
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from plimsoll import artifacts
-from plimsoll.errors import ConfigError
 from plimsoll.replay import measure, tables
-from plimsoll.replay.book import load_day
 from plimsoll.replay.html import page
 from plimsoll.replay.opening import Person
-from plimsoll.replay.policies import simulate
 from plimsoll.replay.population import Seat
 from plimsoll.replay.report import Replay, document, write_tables
 from plimsoll.replay.settings import Settings, load_settings
-from plimsoll.replay.waves import Performance, WaveResult
 from plimsoll.replay.words import findings, limits
 from plimsoll.report.grid import Grid
 from plimsoll.units import WAD, to_wad
-from scripts import replay as command
-from scripts.deploy import leave_with
+from tests.support.replay_by_hand import replay_by_hand
 from tests.support.replay_files import (
-    FOUR,
     SCENARIO,
-    changed_scenario,
-    day,
-    everywhere,
-    public_file,
 )
 
 
@@ -45,64 +32,10 @@ def settings() -> Settings:
 # --- figures ----------------------------------------------------------------------------------
 
 
-def result(number: int, **changes: Any) -> WaveResult:
-    """A wave of 10 dollars that two winners paid."""
-    usual: dict[str, Any] = {
-        "wave": number,
-        "needed": 10 * WAD,
-        "taken": 10 * WAD,
-        "charged": 10 * WAD,
-        "available_profit": 100 * WAD,
-        "out_of_reach": 2 * WAD,
-        "largest_haircut": WAD // 10,
-        "median_haircut": WAD // 10,
-        "accounts": 3,
-        "rematched": 2,
-        "bankrupt": 1,
-        "buckets": 3,
-        "gas": 1_000_000,
-        "gas_calls": 2,
-        "layers": {"junior": 0, "senior": 0, "haircut": 10 * WAD, "shortfall": 0},
-        "recirculation": 0,
-    }
-    return WaveResult(**usual | changes)
-
-
-def played(*waves: WaveResult, rematched: tuple[int, ...] = (0, 0, 0, 0)) -> Performance:
-    return Performance(
-        waves=waves,
-        dropped=((9, "no position"), (8, "no position")),
-        capped=1,
-        paid=(4 * WAD, 3 * WAD, 3 * WAD, 0),
-        rematched=rematched,
-    )
-
-
 @pytest.fixture
 def by_hand(settings: Settings) -> Replay:
-    """Two waves of ten dollars; the second finds insurance of four in the last policy."""
-    of = replace(day(*FOUR, needed=(10, 10)), waves=day(*FOUR, needed=(10, 10)).waves)
-    published = tuple(replace(one, wave=n) for n, one in enumerate(settings.published[:2], start=1))
-    policies = tuple(p for p in settings.policies if p.key in ("queue", "plimsoll", "insured_5m"))
-    mine = replace(settings, published=published, policies=policies)
-    queue, plain, insured = policies
-    layers = {"junior": WAD, "senior": 3 * WAD, "haircut": 5 * WAD, "shortfall": WAD}
-    return Replay(
-        settings=mine,
-        day=of,
-        venue=measure.published(of, published),
-        outcomes=(
-            measure.simulated(queue, mine, of, simulate(of, everywhere(of), "queue")),
-            measure.performed(
-                plain, mine, of, played(result(1), result(2), rematched=(WAD, 0, WAD // 20, 0))
-            ),
-            measure.performed(
-                insured, mine, of, played(result(1), result(2, taken=5 * WAD, layers=layers))
-            ),
-        ),
-        luck=(WAD, 2 * WAD, 3 * WAD),
-        seconds=1.0,
-    )
+    """Two waves of ten dollars under five policies."""
+    return replay_by_hand(settings)
 
 
 def test_performed__layers__overshoot_counts_insurance_and_not_the_hole(by_hand: Replay) -> None:
@@ -151,14 +84,20 @@ def test_document__waves__are_those_of_plimsoll_with_the_waterfall_off(by_hand: 
     first = data["waves"][0]
     asked = {"wave", "needed", "taken", "available_profit", "largest_haircut", "accounts"}
     assert asked | {"buckets", "gas"} <= set(first)
+    amounts = "needed", "taken", "available_profit", "largest_haircut"
+    assert all(str(Decimal(first[key])) == first[key] for key in amounts)
+    assert all(isinstance(first[key], int) for key in asked - set(amounts) | {"gas", "buckets"})
     assert (first["needed"], first["taken"], first["paid_by_winners"]) == ("10", "10", "10")
     assert (first["available_profit"], first["largest_haircut"]) == ("100", "0.1")
     assert first["profit_out_of_reach"] == "2"
     assert data["scale"] == "1"
-    assert (first["accounts"], first["buckets"], first["gas"]) == (3, 3, 1_000_000)
+    assert (first["accounts"], first["buckets"], first["gas"]) == (3, 3, 1_200_000)
+    assert (first["start_gas"], first["start_calls"]) == (200_000, 1)
+    assert (first["resolve_gas"], first["resolve_calls"]) == (1_000_000, 2)
     assert [row["kind"] for row in data["policies"]] == [
         "published",
         "simulation",
+        "contracts",
         "contracts",
         "contracts",
     ]
@@ -170,10 +109,11 @@ def test_write_tables__csv__sums_as_the_document(by_hand: Replay, tmp_path: Path
         rows = list(csv.DictReader(lines))
     with policies.open(encoding="utf-8", newline="") as lines:
         totals = {row["policy"]: row for row in csv.DictReader(lines)}
-    assert list(totals) == ["venue", "queue", "plimsoll", "insured_5m"]
-    assert len(rows) == 8
+    assert list(totals) == ["venue", "queue", "plimsoll", "insured_5m", "brokers_25"]
+    assert len(rows) == 10
     for key, row in totals.items():
-        for column in ("needed", "taken", "insurance", "shortfall"):
+        columns = ("needed", "taken", "insurance", "brokers", "guaranty_fund", "shortfall")
+        for column in columns:
             parts = sum(to_wad(one[column]) for one in rows if one["policy"] == key)
             assert parts == to_wad(row[column])
 
@@ -188,7 +128,6 @@ def test_page__everything__is_inside_one_file(by_hand: Replay, tmp_path: Path) -
     assert 'src="http' not in text
     assert text.count("<table>") == len(tables.every(by_hand))
     assert "simulated in Python" in text
-    assert "not built yet" in text
 
 
 def test_words__figures__are_those_of_the_replay(by_hand: Replay) -> None:
@@ -206,8 +145,8 @@ def test_words__waterfall_off__what_the_vaults_paid_is_said(by_hand: Replay) -> 
         replace(one, taken=one.needed - 2 * 10**15, insurance=10**15)
         for one in by_hand.plain.rounds
     ]
-    queue, plain, insured = by_hand.outcomes
-    other = replace(by_hand, outcomes=(queue, replace(plain, rounds=tuple(rounds)), insured))
+    queue, plain, *others = by_hand.outcomes
+    other = replace(by_hand, outcomes=(queue, replace(plain, rounds=tuple(rounds)), *others))
     said = " ".join(findings(other))
     assert "in no wave more than 2e-3 dollars away" in said
     assert "paid 2e-3 dollars; with these it is net -2e-3 dollars" in said
@@ -217,7 +156,7 @@ def test_words__waterfall_off__what_the_vaults_paid_is_said(by_hand: Replay) -> 
 def test_people_table__other_measures__are_marked_or_stand_apart(by_hand: Replay) -> None:
     table = tables.people_table(by_hand)
     rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
-    venue, queue, plain, _ = rows
+    venue, queue, plain, *_ = rows
     assert venue["accounts charged"] == "4 deleveraged"
     assert venue["largest haircut"] == "100.00 % of equity"
     assert queue["accounts charged"] == "2"
@@ -230,7 +169,40 @@ def test_people_table__other_measures__are_marked_or_stand_apart(by_hand: Replay
 def test_document__hedges__a_figure_for_each_way_to_break_them(by_hand: Replay) -> None:
     keys = "hedges_broken_by_haircut", "hedges_broken_by_rematching"
     found = [tuple(row[key] for key in keys) for row in document(by_hand)["policies"]]
-    assert found == [(None, None), (2, None), (None, 1), (None, 0)]
+    assert found == [(None, None), (2, None), (None, 1), (None, 0), (None, 0)]
+
+
+def test_performed__brokers__pay_before_winners_and_are_in_no_hole(by_hand: Replay) -> None:
+    outcome = by_hand.outcomes[-1]
+    assert (outcome.brokers, outcome.fund, outcome.insurance) == (3 * WAD, WAD, 0)
+    assert (outcome.taken, outcome.net) == (16 * WAD, 0)
+    assert (outcome.stakes, outcome.pools) == (2 * WAD, 2 * WAD)
+    assert by_hand.plain.stakes is None
+    found = document(by_hand)["policies"][-1]
+    assert found["sponsored"]["brokers_failed"] == 1
+    assert (found["lost_by_operators"], found["lost_by_depositors"]) == ("2", "2")
+    assert found["waves"][1]["brokers"] == "3"
+
+
+def test_brokers_tables__policy__what_it_had_and_what_each_layer_paid(by_hand: Replay) -> None:
+    (row,) = tables.brokers_table(by_hand).rows
+    assert (row[1], row[-2], row[-1]) == ("1 of 2", "20.00 %", "1")
+    waves = tables.broker_waves_table(by_hand)
+    assert waves is not None
+    line = dict(zip(waves.columns, waves.rows[1], strict=True))
+    assert (line["guarantees"], line["fund"], line["winners"]) == ("3.00", "1.00", "6.00")
+    said = " ".join(findings(by_hand))
+    assert "1 of 2 bankrupt accounts" in said
+    assert "1 of 4 brokers failed" in said
+    known = " ".join(limits(by_hand))
+    assert "Who had a broker is an assumption, at 25 % of the bankrupt accounts" in known
+
+
+def test_words__no_policy_with_brokers__nothing_is_said_of_them(by_hand: Replay) -> None:
+    without = replace(by_hand, outcomes=by_hand.outcomes[:-1])
+    assert tables.broker_waves_table(without) is None
+    assert len(tables.of_policies(without)) == 2
+    assert "Who had a broker" not in " ".join(limits(without))
 
 
 @pytest.mark.parametrize(
@@ -245,133 +217,3 @@ def test_as_markdown__row__has_a_cell_for_each_column() -> None:
     lines = table.as_markdown().splitlines()
     assert lines[0] == "**title**"
     assert lines[2:] == ["| a | b |", "| --- | ---: |", "| x | 1 |", "| y | 2 |"]
-
-
-# --- the command ------------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-def test_command__few_accounts__whole_report(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    command.run(["--accounts", "150", "--out", str(tmp_path)])
-    shown = capsys.readouterr().out
-    assert shown.rstrip().endswith("index.html")
-    assert "run on the contracts" in shown
-    assert "This is a small copy of the day, for a quick look: 150 accounts" in " ".join(
-        shown.split()
-    )
-    data = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
-    assert len(data["waves"]) == 16
-    for row in data["waves"]:
-        assert abs(to_wad(row["taken"]) - to_wad(row["needed"])) < WAD // 100
-        assert abs(to_wad(row["paid_by_winners"]) - to_wad(row["taken"])) < WAD // 10**6
-        share = Fraction(to_wad(row["needed"]), to_wad(row["available_profit"]))
-        # every winner is asked the same share; a small account's wei round
-        assert abs(Fraction(to_wad(row["largest_haircut"]), WAD) - share) < Fraction(1, 1_000)
-        assert row["gas"] > 0
-    assert [row["policy"] for row in data["policies"]][:5] == [
-        "venue",
-        "queue",
-        "size",
-        "profit",
-        "plimsoll",
-    ]
-    assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".csv", ".png", ".html"}
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code", "says"),
-    [
-        (["--data", "nowhere"], 2, "nowhere is not a folder"),
-        (["--accounts", "5"], 2, "too few"),
-        (["--accounts", "300", "--write-docs"], 2, "the whole day"),
-        (["--seed", "7", "--write-docs"], 2, "that `make replay` repeats"),
-        (["--write-quantiles"], 2, "nothing to describe"),
-        (["--scenario", "none.json"], 2, "cannot read the scenario"),
-    ],
-)
-def test_command__wrong_arguments__one_sentence_and_a_code(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    arguments: list[str],
-    code: int,
-    says: str,
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as caught:
-        leave_with(command.run, [*arguments, "--out", str(tmp_path / "out")])
-    assert caught.value.code == code
-    message = capsys.readouterr().err
-    assert says in message
-    assert "  -> " in message
-
-
-def test_command__folder_that_cannot_be_written__said_before_the_work(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "file").write_text("", encoding="utf-8")
-    with pytest.raises(SystemExit) as caught:
-        leave_with(command.run, ["--out", str(tmp_path / "file" / "out")])
-    assert caught.value.code == 2
-    assert "cannot write to" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("arguments", "folder"),
-    [([], "replay"), (["--accounts", "300"], "replay-300"), (["--seed", "7"], "replay")],
-)
-def test_parse__folder__a_small_copy_has_its_own(arguments: list[str], folder: str) -> None:
-    assert command.parse(arguments).out == artifacts.PROJECT_ROOT / "reports" / folder
-    assert command.parse([*arguments, "--out", "here"]).out == Path("here")
-
-
-def test_write_docs__marks__only_what_is_between_them(by_hand: Replay, tmp_path: Path) -> None:
-    for name in command.DOCUMENT_PICTURES:
-        (tmp_path / name).write_bytes(b"png")
-    path = tmp_path / "page.md"
-    path.write_text(
-        f"before\n{command.DRAWN[0]}\nold\n{command.DRAWN[1]}\nafter\n", encoding="utf-8"
-    )
-    written = command.write_docs(by_hand, tmp_path, path)
-    text = path.read_text(encoding="utf-8")
-    assert text.startswith(f"before\n{command.DRAWN[0]}\n- In 2 waves")
-    assert text.endswith(f"\n{command.DRAWN[1]}\nafter\n")
-    assert "old" not in text
-    assert text.count("\n**") == len(tables.every(by_hand))
-    assert all(file.exists() for file in written)
-    path.write_text("\n".join(command.FROM_FILE), encoding="utf-8")
-    assert command.write_docs(by_hand, tmp_path, path, drawn=False) == (path,)
-    assert path.read_text(encoding="utf-8").count("\n**") == 2
-    path.write_text("no marks", encoding="utf-8")
-    with pytest.raises(ConfigError):
-        command.write_docs(by_hand, tmp_path, path)
-
-
-def test_documentation__marks_and_pictures__are_there() -> None:
-    text = command.DOCUMENT.read_text(encoding="utf-8")
-    for begin, end in (command.DRAWN, command.FROM_FILE):
-        (said,) = text.split(begin)[1:]
-        assert said.startswith("\n- In 16 waves 15.08 M had to be covered")
-        assert text.count(end) == 1
-    for name in command.DOCUMENT_PICTURES:
-        assert f"(img/replay_{name})" in text
-        assert (command.DOCUMENT.parent / "img" / f"replay_{name}").is_file()
-
-
-def test_write_quantiles__file__the_scenario_then_follows_it(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    rows = [f"{n},{10 + n * n}.25,{30 * n}.5,0.5,{n}" for n in range(2_000)]
-    folder = public_file(tmp_path / "data", rows)
-    scenario = changed_scenario(tmp_path, lambda data: None)
-    command.run(
-        ["--write-quantiles", "--data", str(folder), "--scenario", str(scenario), "--quiet"]
-    )
-    assert str(scenario) in capsys.readouterr().out.replace("\n", "")
-    mine, file = load_day(None, scenario), load_day(folder, scenario)
-    assert len(mine.holdings) == 2_000
-    for amount in ("notional", "profit"):
-        total = sum(getattr(one, amount) for one in file.holdings)
-        assert 0 <= total - sum(getattr(one, amount) for one in mine.holdings) <= 2_000

@@ -180,8 +180,12 @@ def _second_plain(data: dict[str, Any]) -> None:
     data["policies"].append({"key": "again", "title": "again", "kind": "plimsoll"})
 
 
-def _brokers(data: dict[str, Any]) -> None:
-    data["policies"][3]["layers"] = {"brokers": "1"}
+def _other_layer(data: dict[str, Any]) -> None:
+    data["policies"][3]["layers"] = {"charity": "1"}
+
+
+def _sponsored(data: dict[str, Any]) -> None:
+    data["policies"][-1]["layers"] = {"brokers": "1.1"}
 
 
 @pytest.mark.parametrize(
@@ -189,7 +193,16 @@ def _brokers(data: dict[str, Any]) -> None:
     [
         (lambda data: data.pop("waves"), "KeyError 'waves'"),
         (lambda data: data["policies"][0].update(kind="lottery"), "kind 'lottery'"),
-        (_brokers, "layer 'brokers' is not built; known: insurance"),
+        (_other_layer, "layer 'charity' is not known; known: insurance, brokers"),
+        (_sponsored, "the sponsored part of the accounts lies between 0 and 1"),
+        (lambda data: data.pop("brokers"), "KeyError 'brokers'"),
+        (lambda data: data["brokers"].update(number=33), "1 to 32 brokers"),
+        (lambda data: data["brokers"].update(guarantee_of_margin="0"), "a guarantee and a stake"),
+        (lambda data: data["brokers"].update(omega="1.5"), "omega times the stake"),
+        (
+            lambda data: data["brokers"].update(pool_of_guarantees="0.5"),
+            "stake and pool must cover the guarantees",
+        ),
         (lambda data: data["policies"][0].update(layers={"insurance": "1"}), "has no layers"),
         (lambda data: data["policies"][1].update(key="queue"), "a key of its own"),
         (_second_plain, "one policy must be plimsoll without layers"),

@@ -8,7 +8,7 @@ import pytest
 
 from plimsoll.accounts import account_id
 from plimsoll.errors import InputError
-from plimsoll.replay.bankrupt import MAX_BUCKETS, open_bankrupt
+from plimsoll.replay.bankrupt import MAX_BUCKETS, name_of, open_bankrupt
 from plimsoll.replay.book import Day, Holding, load_day
 from plimsoll.replay.ledger import Ledger
 from plimsoll.replay.measure import as_opened
@@ -211,7 +211,7 @@ def test_play__at_the_end__claims_and_tokens_reconcile(stage: Stage, insurance: 
     accounts = [person.account for person in stage.people]
     accounts += [venue.dealer(market) for market in range(1, stage.table.markets + 2)]
     losers = [
-        account_id(Venue.owner(f"wave {one.number}, {market}"))
+        account_id(Venue.keyed(name_of(one.number, market)).address)
         for one in stage.day.waves
         for market in range(1, stage.table.markets + 1)
     ]
@@ -219,7 +219,8 @@ def test_play__at_the_end__claims_and_tokens_reconcile(stage: Stage, insurance: 
     assert all(0 <= venue.equity(account) < TOKEN for account in losers)
     accounts += losers
     accounts += [
-        account_id(Venue.owner(f"{role} of the rehearsal")) for role in ("winner", "loser")
+        account_id(Venue.owner("winner of the rehearsal")),
+        account_id(Venue.keyed("loser of the rehearsal").address),
     ]
     accounts.append(account_id(client.clearinghouse.address))  # the dust reserve
     claims = client.custody.read("claims")
@@ -242,7 +243,8 @@ def test_play__insured__the_vaults_pay_first(plain: Performance, insured: Perfor
     for one, without in zip(insured.waves, plain.waves, strict=True):
         paid = one.layers["junior"] + one.layers["senior"]
         assert abs(one.taken + paid - one.needed) <= CENT
-        assert one.taken <= without.taken
+        # vaults without insurance have dead deposits, which may pay where limits are used up
+        assert one.taken <= without.taken + CENT
         assert one.largest_haircut <= without.largest_haircut or one.bankrupt > 1
     drawn = sum(one.layers["junior"] + one.layers["senior"] for one in insured.waves)
     assert INSURANCE // 4 < drawn < INSURANCE

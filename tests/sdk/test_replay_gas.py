@@ -32,6 +32,9 @@ def test_gas__a_hundred_or_a_thousand_holdings__the_same() -> None:
     for a, b in zip(few.waves, many.waves, strict=True):
         assert (a.buckets, a.gas_calls) == (b.buckets, b.gas_calls) == (5, 1)
         assert a.gas == b.gas
+        # and so does the start of the one bankrupt account
+        assert (a.bankrupt, b.bankrupt) == (1, 1)
+        assert a.start_gas == b.start_gas > 21_000
 
 
 def test_settle__what_was_warm__costs_what_a_new_machine_asks() -> None:
