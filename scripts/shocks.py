@@ -50,8 +50,8 @@ WIDE = 160
 """Columns when nobody reads it on a terminal."""
 
 COVER = (
-    "Cover-2: the two accounts that lose most default together, and insurance pays both in full,"
-    " within its limits of the day."
+    "Cover-2: the two accounts that lose most beyond what their brokers guarantee default together,"
+    " and insurance pays the rest of both in full, within its limits of the day."
 )
 
 _ADDRESS = re.compile(r"(0x[0-9a-fA-F]{40})(?:/(\d+))?")

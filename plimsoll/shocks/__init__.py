@@ -2,7 +2,9 @@
 
 Nothing is sent and nothing is changed. Equity, losses and what each layer would pay are the
 contracts' own figures (`Lens.dry_run` at shocked prices); margins follow the same brackets in
-integers. `docs/stress-view.md` says what the figures mean and what they leave out.
+integers. What an account's own broker guarantees pays first, and for that account alone. The
+brokers' guaranty fund, which pays after the senior vault, is in no sum. `docs/stress-view.md` says
+what the figures mean and what they leave out.
 
     from plimsoll.shocks import account_view, find_accounts, grid, venue_view
 

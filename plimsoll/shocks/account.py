@@ -25,19 +25,21 @@ class AccountRow:
 
     shock: Shock
     run: DryRun
+    shield: int  # of now: what a guarantee adds to own equity for maintenance margin
     im: int  # never too low, see `plimsoll.shocks.holders`
     mm: int
 
     @property
     def distance(self) -> int:
-        """Equity above maintenance margin; below zero the account may be liquidated."""
-        return self.run.equity - self.mm
+        """Own equity and shield above maintenance margin; below zero it may be liquidated."""
+        return self.run.equity + self.shield - self.mm
 
 
 @dataclass(frozen=True)
 class Distance:
     """The least moves (ppm) that put an account below maintenance margin; None: none does.
 
+    Its shield is counted, as for `AccountRow.distance`.
     `market` is None for all its markets together. 0: it is below already.
     """
 
@@ -62,11 +64,12 @@ class AccountView:
 def account_view(
     client: Client, account: int, shocks: Sequence[Shock], progress: Progress = silent
 ) -> AccountView:
-    """Equity, margins, distance to liquidation and payers at each shock.
+    """Own equity, margins, distance to liquidation and payers at each shock.
 
     Shocks that are nothing to it, or the same as another, are left out: markets it holds nothing
     in, and joint ones if it holds one market. Layers pay as if this account were the only one in
-    trouble. InputError if the ledger knows nothing of the account.
+    trouble; the guaranty fund is not counted, so `uncovered` is an upper bound of what is left to
+    winners. InputError if the ledger knows nothing of the account.
     """
     reader = Reader(client, progress)
     markets, (holder,) = read_venue(reader, [account])
@@ -87,7 +90,7 @@ def account_view(
     rows = []
     for shock, at, run in zip(shocks, prices, runs, strict=True):
         im, mm = holder.margins_at(at)
-        rows.append(AccountRow(shock, run, im, mm))
+        rows.append(AccountRow(shock, run, holder.shield, im, mm))
     places = [*own, None] if len(own) > 1 else own
     return AccountView(
         block=reader.block,
@@ -105,7 +108,7 @@ def _distance(holder: Holder, marks: Mapping[int, int], market: int | None) -> D
 
     def below(ppm: int) -> bool:
         at = Shock(market, ppm).prices(marks)
-        return holder.equity_at(at) < holder.margins_at(at)[1]
+        return holder.equity_at(at) + holder.shield < holder.margins_at(at)[1]
 
     fall = _first(lambda size: below(-size), FARTHEST_FALL)
     return Distance(market, None if fall is None else -fall, _first(below, FARTHEST_RISE))

@@ -18,7 +18,7 @@ from plimsoll.units import div_down, div_up
 
 LAYERS: Final = ("junior", "senior")
 
-_JUNIOR, _SENIOR = 1, 2  # places in the contracts' arrays over layers 2 to 5
+_JUNIOR, _SENIOR, _FUND = 1, 2, 3  # places in the contracts' arrays over layers 2 to 5
 _HIGHEST_MARKET: Final = 255
 _WINDOW_S: Final = 86_400
 _STEP_S: Final = 14_400  # as contracts/_lib/rolling_limit.vy
@@ -38,10 +38,14 @@ class Capital:
     free_in: Mapping[int, tuple[int, int]]  # for losses in one market
     unnamed: tuple[int, int]  # for a loss that no market can be named for
     time: int  # unix seconds, of the block
+    fund_tokens: int  # of the brokers' guaranty fund, token units
+    fund: int
+    """All of the guaranty fund, for its size only: it pays after the senior vault, within limits
+    of the day and of the broker whose client lost, and is in no sum of the view."""
 
 
 def read_capital(reader: Reader, markets: Mapping[int, Market]) -> Capital:
-    """Both vaults as the waterfall counts them now."""
+    """Both vaults as the waterfall counts them now, and the size of the guaranty fund."""
     client = reader.client
     buffers = reader.many(client.lens, "buffers", [(number,) for number in markets], "buffers")
     # no loss has ever been in a market that is not listed, and next to nothing of this one is:
@@ -65,17 +69,29 @@ def read_capital(reader: Reader, markets: Mapping[int, Market]) -> Capital:
         },
         unnamed=_pair(unnamed),
         time=reader.time,
+        fund_tokens=reader.one(client.fund, "totalAssets"),
+        fund=first["capital"][_FUND],
     )
 
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss to be paid for; wad. `held` is what is reserved for the account already."""
+    """A loss to be paid for; wad. `held` is what both vaults have reserved for the account already.
+
+    `broker` is the part that its own guarantee pays. It is nobody else's and knows no limit, so it
+    is the same whatever else happens.
+    """
 
     account: int
     amount: int
     weights: int  # packed, see `plimsoll.loss_weights`
     held: tuple[int, int] = (0, 0)
+    broker: int = 0
+
+    @property
+    def rest(self) -> int:
+        """What the vaults are asked for."""
+        return self.amount - self.broker
 
 
 @dataclass
@@ -91,13 +107,13 @@ class Rooms:
         self._in = {market: list(pair) for market, pair in self.capital.free_in.items()}
 
     def reserve(self, loss: Loss) -> tuple[int, int]:
-        """What junior and senior would hold for a loss after those before it.
+        """What junior and senior would hold for the rest of a loss after those before it.
 
         What the contract does, or less by its own rounding of limits: some 1e-13 of a unit. An
         older reservation is given back whole; what the limits of the day have forgotten of it is
         not looked at.
         """
-        rest = loss.amount
+        rest = loss.rest
         planned = []
         for layer, held in enumerate(loss.held):
             room = held + self._room(layer, loss.weights)
@@ -136,7 +152,7 @@ class Rooms:
 
 
 def reserve_all(capital: Capital, losses: Sequence[Loss]) -> list[tuple[int, int]]:
-    """Junior's and senior's part of each loss if they are reserved in this order.
+    """Junior's and senior's part of each loss, after its broker, if reserved in this order.
 
     The order matters: a loss in one market can use up the room without which a loss split over
     several gets nothing.

@@ -1,9 +1,10 @@
-"""Cover-2: do the buffers pay for the two accounts that would lose most, and up to which jump?
+"""Cover-2: do the buffers pay for the two accounts that would cost them most, up to which jump?
 
-Definition. All prices jump at once, before anybody acts. Of all accounts below zero the two with
-the lowest equity default together. Survived: junior and senior vault, within their reservations
-and limits of the day, reserve both losses in full, whichever is reserved first. Winners and takers
-do not count.
+Definition. All prices jump at once, before anybody acts. Of all accounts below zero two default
+together: those whose losses exceed most what their own brokers guarantee for them; without brokers,
+those with the lowest equity. Survived: after these guarantees junior and senior vault, within their
+reservations and limits of the day, reserve both losses in full, whichever is reserved first.
+Winners, takers and the guaranty fund do not count.
 """
 
 from __future__ import annotations
@@ -25,13 +26,15 @@ STEP: Final = 10_000
 
 @dataclass(frozen=True)
 class Cover:
-    """The largest losers of a shock, the largest first; amounts wad.
+    """The largest losers of a shock after guarantees, the largest first; amounts wad.
 
-    What the vaults pay is for the order of reservations in which that is less.
+    What the vaults pay is for the order of reservations in which that is less; what brokers pay is
+    the same in every order.
     """
 
     accounts: tuple[int, ...]
-    losses: tuple[int, ...]
+    losses: tuple[int, ...]  # whole, before guarantees
+    brokers: int
     junior: int
     senior: int
 
@@ -42,12 +45,12 @@ class Cover:
 
     @property
     def uncovered(self) -> int:
-        """What the buffers would leave to winners and to the redemption rate."""
-        return self.loss - self.junior - self.senior
+        """What brokers and buffers would leave; an upper bound of what winners are asked for."""
+        return self.loss - self.brokers - self.junior - self.senior
 
     @property
     def survived(self) -> bool:
-        """Whether the buffers pay both losses in full."""
+        """Whether brokers and buffers pay both losses in full."""
         return self.uncovered == 0
 
 
@@ -63,27 +66,37 @@ class Frontier:
     failed: int | None
 
 
+def loss_of(holder: Holder, run: DryRun) -> Loss:
+    """An account's loss by its dry run."""
+    return Loss(holder.account, run.loss, run.weights, holder.reserved, run.broker)
+
+
 def cover_of(holders: Sequence[Holder], runs: Mapping[int, DryRun], capital: Capital) -> Cover:
     """Cover-2 at prices for which the dry runs (by account) of the largest losers are known."""
-    losses = [
-        Loss(one.account, runs[one.account].loss, runs[one.account].weights, one.reserved)
-        for one in holders
-    ]
+    losses = [loss_of(one, runs[one.account]) for one in holders]
     orders = (reserve_all(capital, order) for order in permutations(losses))
     parts = min(orders, key=lambda pairs: sum(map(sum, pairs)))
     return Cover(
         accounts=tuple(loss.account for loss in losses),
         losses=tuple(loss.amount for loss in losses),
+        brokers=sum(loss.broker for loss in losses),
         junior=sum(junior for junior, _ in parts),
         senior=sum(senior for _, senior in parts),
     )
 
 
 def largest_losers(holders: Sequence[Holder], prices: Mapping[int, int]) -> list[Holder]:
-    """The accounts below zero with the lowest equity at these prices, the lowest first."""
-    equities = {one.account: one.equity_at(prices) for one in holders}
-    below = (one for one in holders if equities[one.account] < 0)
-    return sorted(below, key=lambda one: equities[one.account])[:DEFAULTERS]
+    """Of the accounts below zero at these prices those that leave most after their guarantees.
+
+    The largest first; among those that leave as much, or nothing, the lower equity.
+    """
+    losses = {one.account: -one.equity_at(prices) for one in holders}
+    below = (one for one in holders if losses[one.account] > 0)
+    return sorted(
+        below,
+        key=lambda one: (max(losses[one.account] - one.lock, 0), losses[one.account]),
+        reverse=True,
+    )[:DEFAULTERS]
 
 
 class Search:

@@ -20,7 +20,9 @@ Json = dict[str, Any]
 UNITS: Final = (
     "amounts and prices: quote units, exact decimal strings; moves: ppm of the mark;"
     " *_tokens: units of the settlement token; rates: tokens per claim; if_largest_first: holds"
-    " if the largest loss is reserved first, another order can give more or less"
+    " if the largest loss is reserved first, another order can give more or less;"
+    " guaranty_fund: in no sum, so uncovered is an upper bound, and what follows from it holds if"
+    " the fund pays nothing"
 )
 
 
@@ -36,6 +38,8 @@ def account_document(view: AccountView) -> Json:
             "subaccount": number,
             "under_liquidation": holder.started,
             "equity": exact(holder.equity),
+            "shield": exact(holder.shield),
+            "guaranteed": exact(holder.lock),
             "initial_margin": exact(holder.im),
             "maintenance_margin": exact(holder.mm),
             "positions": [
@@ -48,6 +52,7 @@ def account_document(view: AccountView) -> Json:
             ],
         },
         "buffers": _buffers(view.capital),
+        "guaranty_fund": _fund(view.capital),
         "shocks": [_account_row(row) for row in view.rows],
     }
 
@@ -63,6 +68,7 @@ def venue_document(view: VenueView, name_of: Callable[[int], str] = full_id) -> 
         **_head(view.block, view.time, view.markets),
         "accounts": len(view.holders),
         "buffers": _buffers(view.capital),
+        "guaranty_fund": _fund(view.capital),
         "redemption_rate": exact(view.custody.rate(0, 0), RAY),
         "shocks": [_venue_row(row, name_of) for row in view.rows],
         "cover_2_all_markets": {
@@ -111,6 +117,10 @@ def _buffers(capital: Capital) -> Json:
     }
 
 
+def _fund(capital: Capital) -> Json:
+    return {"assets_tokens": capital.fund_tokens, "assets": exact(capital.fund)}
+
+
 def _shock(shock: Shock) -> Json:
     """`market` is null for all markets together."""
     return {"market": shock.market, "move_ppm": shock.ppm}
@@ -121,10 +131,12 @@ def _account_row(row: AccountRow) -> Json:
     return {
         **_shock(row.shock),
         "equity": exact(run.equity),
+        "shield": exact(row.shield),
         "initial_margin": exact(row.im),
         "maintenance_margin": exact(row.mm),
         "above_maintenance": exact(row.distance),
         "loss": exact(run.loss),
+        "broker": exact(run.broker),
         "junior": exact(run.junior),
         "senior": exact(run.senior),
         "uncovered": exact(run.uncovered),
@@ -147,6 +159,7 @@ def _venue_row(row: VenueRow, name_of: Callable[[int], str]) -> Json:
         "below_maintenance": [name_of(account) for account in row.below_margin],
         "below_zero": [name_of(account) for account in row.below_zero],
         "losses": exact(row.loss),
+        "brokers": exact(row.brokers),
         "free_buffers": exact(row.free),
         "if_largest_first": {
             "junior": exact(row.junior),
@@ -168,6 +181,7 @@ def _cover(cover: Cover, name_of: Callable[[int], str]) -> Json:
             for account, loss in zip(cover.accounts, cover.losses, strict=True)
         ],
         "loss": exact(cover.loss),
+        "brokers": exact(cover.brokers),
         "junior": exact(cover.junior),
         "senior": exact(cover.senior),
         "uncovered": exact(cover.uncovered),

@@ -97,7 +97,9 @@ class Holder:
 
     account: int
     cash: int  # with funding and ADL cash up to now
-    equity: int
+    equity: int  # its own, without a guarantee
+    shield: int  # what its guarantee adds for maintenance margin now
+    lock: int  # what its broker has locked for its losses, also when that shields no more
     mm: int
     im: int
     started: bool
@@ -266,11 +268,16 @@ def _read_holders(
             legs[account].append(Leg(market, leg["size"], leg["entry"], _choice(leg, market)))
     started = reader.many(ledger, "is_started", calls, "accounts")
     reserved = reader.many(reader.client.waterfall, "reservation", calls, "accounts")
-    for account, health, under, held in zip(open_in, healths, started, reserved, strict=True):
+    locks = reader.many(reader.client.sponsorship, "guaranteed", calls, "accounts")
+    for account, health, under, held, lock in zip(
+        open_in, healths, started, reserved, locks, strict=True
+    ):
         yield Holder(
             account=account,
             cash=health["cash"],
             equity=health["equity"],
+            shield=health["shield"],
+            lock=lock,
             mm=health["mm"],
             im=health["im"],
             started=under,

@@ -52,19 +52,21 @@ def money(amount: int) -> str:
 
 
 def account_table(view: AccountView) -> Table:
-    """Equity, margins and payers at each shock."""
+    """Own equity, shield, margins and payers at each shock."""
     table = new_table(
-        "shock", "equity", "IM", "MM", "above MM", "junior pays", "senior pays", "uncovered"
-    )
+        "shock", "own equity", "shield", "IM", "MM", "above MM", "broker pays", "junior pays",
+        "senior pays", "uncovered",
+    )  # fmt: skip
     for row in view.rows:
         run = row.run
         table.add_row(
             shock_name(row.shock, view.markets),
             money(run.equity),
+            money(row.shield),
             money(row.im),
             money(row.mm),
             _signed(row.distance),
-            *(money(amount) for amount in (run.junior, run.senior, run.uncovered)),
+            *(money(part) for part in (run.broker, run.junior, run.senior, run.uncovered)),
         )
     return table
 
@@ -87,7 +89,7 @@ def distances_table(view: AccountView) -> Table:
 
 
 def buffers_table(capital: Capital, markets: Mapping[int, Market]) -> Table:
-    """Both vaults, and what a loss may still use of them."""
+    """Both vaults, what a loss may still use of them, and the size of the guaranty fund."""
     table = new_table(
         "layer", "assets", "reserved", "free, all markets",
         *(f"free, {market.name}" for market in markets.values()),
@@ -100,6 +102,9 @@ def buffers_table(capital: Capital, markets: Mapping[int, Market]) -> Table:
             money(capital.free[place]),
             *(money(capital.free_in[number][place]) for number in markets),
         )
+    table.add_row("guaranty fund *", money(capital.fund))
+    table.caption = "* pays after the senior vault, and is in no sum here"
+    table.caption_justify = "left"
     return table
 
 
@@ -137,8 +142,8 @@ def _state(market: Market) -> str:
 def venue_table(view: VenueView) -> Table:
     """Who fails and who pays at each shock."""
     table = new_table(
-        "shock", "below MM", "below 0", "losses", "free buffers", "junior pays *", "senior pays *",
-        "winners, at most *", "rate ends at *",
+        "shock", "below MM", "below 0", "losses", "brokers pay", "free buffers", "junior pays *",
+        "senior pays *", "winners, at most *", "rate ends at *",
     )  # fmt: skip
     table.caption = "* if the largest loss is reserved first; another order can change it"
     table.caption_justify = "left"
@@ -148,6 +153,7 @@ def venue_table(view: VenueView) -> Table:
             str(len(row.below_margin)),
             str(len(row.below_zero)),
             money(row.loss),
+            money(row.brokers),
             money(row.free),
             money(row.junior),
             money(row.senior),
@@ -160,8 +166,8 @@ def venue_table(view: VenueView) -> Table:
 def cover_table(view: VenueView, name_of: NameOf = short_name) -> Table:
     """The two largest losers of each shock; shocks without a loss are left out."""
     table = new_table(
-        "shock", "two largest losers", "their loss", "free buffers", "they pay", "uncovered",
-        "cover-2",
+        "shock", "two largest losers", "their loss", "brokers pay", "free buffers",
+        "buffers pay", "uncovered", "cover-2",
     )  # fmt: skip
     for row in view.rows:
         cover = row.cover
@@ -171,6 +177,7 @@ def cover_table(view: VenueView, name_of: NameOf = short_name) -> Table:
             shock_name(row.shock, view.markets),
             ", ".join(map(name_of, cover.accounts)),
             money(cover.loss),
+            money(cover.brokers),
             money(row.free),
             money(cover.junior + cover.senior),
             money(cover.uncovered),

@@ -9,7 +9,7 @@ from typing import Final
 from plimsoll.client import Client
 from plimsoll.loss_weights import SHARES, unpack
 from plimsoll.shocks.buffers import Capital, Loss, read_capital, reserve_all
-from plimsoll.shocks.cover import Cover, Frontier, Search, cover_of, largest_losers
+from plimsoll.shocks.cover import Cover, Frontier, Search, cover_of, largest_losers, loss_of
 from plimsoll.shocks.grid import Shock
 from plimsoll.shocks.holders import Holder, Market, read_venue
 from plimsoll.shocks.reading import DryRun, Progress, Reader, silent
@@ -37,17 +37,23 @@ class Custody:
 class VenueRow:
     """The venue right after a shock, before anybody acts; amounts wad.
 
+    `brokers` is what guarantees pay, each for its own account only, in every order; also for an
+    account below zero that its shield still keeps from liquidation. The guaranty
+    fund pays after the senior vault and is left out, so `uncovered` is an upper bound of what is
+    left to winners and to the redemption rate.
+
     From `junior` on, every figure but `cover` holds if the largest loss is reserved first, and is
     no bound over other orders: where limits of markets bind, another order can make the vaults pay
-    more or less in sum. In this order, of what the buffers leave (`uncovered`) winners pay at most
-    `winners_most`; at least `shortfall_least` lowers everybody's redemption rate (ray), which ends
-    between the two rates.
+    more or less in sum. In this order, and if the fund gives nothing, winners pay at most
+    `winners_most` of what is left (`uncovered`); at least `shortfall_least` lowers everybody's
+    redemption rate (ray), which ends between the two rates.
     """
 
     shock: Shock
     below_margin: tuple[int, ...]  # accounts
     below_zero: tuple[int, ...]  # accounts, the largest loss first
     loss: int
+    brokers: int
     free: int  # buffers after limits: in the shocked market, or over all of them
     junior: int
     senior: int
@@ -58,12 +64,12 @@ class VenueRow:
 
     @property
     def uncovered(self) -> int:
-        """What junior and senior leave to winners and to the redemption rate."""
-        return self.loss - self.junior - self.senior
+        """What brokers, junior and senior leave to the fund, winners and the redemption rate."""
+        return self.loss - self.brokers - self.junior - self.senior
 
     @property
     def shortfall_least(self) -> int:
-        """What winners cannot pay."""
+        """What winners cannot pay, if the fund gives nothing."""
         return self.uncovered - self.winners_most
 
 
@@ -123,32 +129,36 @@ def _row(
     capital: Capital,
     custody: Custody,
 ) -> VenueRow:
-    below = [one for one in holders if runs[one.account].equity < one.margins_at(prices)[1]]
+    below = [
+        one for one in holders if runs[one.account].equity + one.shield < one.margins_at(prices)[1]
+    ]
     failed = sorted(
         (one for one in holders if runs[one.account].loss),
         key=lambda one: -runs[one.account].loss,
     )
-    losses = [
-        Loss(one.account, runs[one.account].loss, runs[one.account].weights, one.reserved)
-        for one in failed
-    ]
+    losses = [loss_of(one, runs[one.account]) for one in failed]
     parts = reserve_all(capital, losses)
     total = sum(loss.amount for loss in losses)
+    brokers = sum(loss.broker for loss in losses)
     junior = sum(part[0] for part in parts)
     senior = sum(part[1] for part in parts)
-    uncovered = total - junior - senior
+    uncovered = total - brokers - junior - senior
+    # a guarantee that still shields its account is not drawn: nobody can start it
+    open_to_all = {one.account for one in below}
+    drawn = junior + senior + sum(loss.broker for loss in losses if loss.account in open_to_all)
     winners = min(uncovered, winners_most(losses, parts, _profits(holders, prices)))
     return VenueRow(
         shock=shock,
         below_margin=tuple(one.account for one in below),
         below_zero=tuple(loss.account for loss in losses),
         loss=total,
+        brokers=brokers,
         free=sum(capital.free if shock.market is None else capital.free_in[shock.market]),
         junior=junior,
         senior=senior,
         winners_most=winners,
-        rate_least=custody.rate(junior + senior, uncovered),
-        rate_most=custody.rate(junior + senior, uncovered - winners),
+        rate_least=custody.rate(drawn, uncovered),
+        rate_most=custody.rate(drawn, uncovered - winners),
         cover=cover_of(largest_losers(holders, prices), runs, capital),
     )
 
@@ -175,7 +185,7 @@ def winners_most(
     """
     asked: dict[tuple[int, bool], int] = {}
     for loss, (junior, senior) in zip(losses, parts, strict=True):
-        rest = loss.amount - junior - senior
+        rest = loss.rest - junior - senior
         for weight in unpack(loss.weights):
             side = weight.market, not weight.short
             asked[side] = asked.get(side, 0) + div_up(rest * weight.share, SHARES)

@@ -353,6 +353,7 @@ def rooms(junior: int, senior: int, first: int, second: int) -> Capital:
     return Capital(
         assets_tokens=(0, 0), assets=(0, 0), reserved=(0, 0), free=(junior, senior),
         free_in={BTC: (first, first), ETH: (second, second)}, unnamed=(0, 0), time=GENESIS,
+        fund_tokens=0, fund=0,
     )  # fmt: skip
 
 
@@ -372,14 +373,14 @@ def test_cover__survives__only_if_it_does_whichever_comes_first() -> None:
         free_in={BTC: (50 * WAD, 50 * WAD), ETH: (50 * WAD, 0)},
     )
     runs = {
-        account: DryRun(-49 * WAD, 49 * WAD, 0, 0, 49 * WAD, pack([Weight(n, False, SHARES)]))
+        account: DryRun(-49 * WAD, 49 * WAD, 0, 0, 0, pack([Weight(n, False, SHARES)]))
         for account, n in ((1, BTC), (2, ETH))
     }
     losses = [Loss(account, run.loss, run.weights) for account, run in runs.items()]
     both = [sum(map(sum, reserve_all(capital, order))) for order in (losses, losses[::-1])]
     assert both[0] < 98 * WAD == both[1]
     for pair in ((1, 2), (2, 1)):
-        holders = [Holder(account, 0, 0, 0, 0, False, (0, 0), ()) for account in pair]
+        holders = [Holder(account, 0, 0, 0, 0, 0, 0, False, (0, 0), ()) for account in pair]
         found = cover_of(holders, runs, capital)
         assert found.uncovered == 98 * WAD - both[0]
         assert not found.survived
@@ -453,7 +454,7 @@ def test_winners_most__several_losses__each_market_pays_up_to_its_own_profit() -
     """The longs lost: BTC's shorts are asked for 60 + 20 and have more, ETH's for 20 and have 5."""
     halves = pack([Weight(n, False, SHARES // 2) for n in (BTC, ETH)])
     losses = [
-        Loss(1, 70 * WAD, pack([Weight(BTC, False, SHARES)])),
+        Loss(1, 75 * WAD, pack([Weight(BTC, False, SHARES)]), broker=5 * WAD),
         Loss(2, 50 * WAD, halves),
     ]
     parts = [(6 * WAD, 4 * WAD), (10 * WAD, 0)]
