@@ -27,6 +27,18 @@ DYDX_V3: Final = {
     "gas.settle_one_signature": 171_347,
     "gas.settle_batch10_one_taker_per_fill": 92_651,
 }
+WITHOUT_BROKERS: Final = {
+    "gas.settle_existing": 199_648,
+    "gas.settle_existing_three_feeds": 223_980,
+    "gas.settle_existing_stirred": 209_179,
+    "gas.settle_existing_backed": 199_946,
+    "gas.settle_one_signature": 170_511,
+    "gas.settle_batch10_one_taker_per_fill": 91_780,
+    "gas.settle_new": 274_578,
+    "gas.settle_close": 184_967,
+}
+"""The same measurements before there were brokers: what they add for an account without one."""
+BROKERS_MAY_ADD: Final = 500
 DYDX_V3_DELEVERAGE: Final = 141_000
 """Gas to deleverage against one counterparty there; each further one costs as much again."""
 
@@ -115,6 +127,22 @@ DESCRIPTIONS: Final = {
     "gas.resolve_1_bucket": "whole resolve of a bankrupt account: two draws, haircut, one bucket",
     "gas.resolve_1_bucket_again": "the same for another account within the same day",
     "gas.haircut_per_bucket": "each further winning bucket: profit summed, then charged",
+    "gas.settle_existing_sponsored": (
+        "one fill, both signed, both have positions, one opens on its broker's guarantee"
+    ),
+    "gas.broker_sponsor": "a guarantee put in force by its client, the operator has signed",
+    "gas.broker_port": "a client moved to another broker",
+    "gas.broker_measure_first": "what a client may cost its broker measured, first time",
+    "gas.broker_measure": "the same measured again",
+    "gas.broker_call": "a margin call",
+    "gas.broker_cure": "a margin call cured",
+    "gas.broker_start_early": "a guarantee ended by the operator during a call",
+    "gas.broker_default": "a default declared",
+    "gas.start_sponsored": "start of an auction after a default, one position",
+    "gas.take_sponsored": "partial take from a sponsored account, into one with a position",
+    "gas.resolve_broker_draw": "resolve of a bankrupt client: its broker pays, one bucket",
+    "gas.resolve_fund_draw_2": "resolve of a bankrupt account: two members of the fund pay",
+    "gas.resolve_fund_draw_32": "the same with all 32 seats of the fund taken",
     "view.health": "margin state of an account with positions in two markets",
     "view.leg": "one position",
     "view.adl_queue": "eleven buckets in order",

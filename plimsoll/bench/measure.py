@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from plimsoll.bench import auctions, backing, crowd, money, risk, trading
+from plimsoll.bench import auctions, backing, brokers, crowd, money, risk, trading
 from plimsoll.bench.figures import DESCRIPTIONS, Figure, ViewCost, size_figure
 from plimsoll.bench.report import Report
 from plimsoll.bench.speed import measure_speed
@@ -33,6 +33,9 @@ _PARTS: Final = (
     auctions.haircut,
     risk.stirred,
     backing.backed,
+    brokers.guarantees,
+    brokers.margin_calls,
+    brokers.draws,
 )
 
 Progress = Callable[[str], None]
